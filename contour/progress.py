@@ -1,0 +1,18 @@
+"""How long-running work says where it is, and how it is told to stop."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+STAGES = ("read", "body", "network", "restore", "clean-up", "write", "verify")
+"""The stages of the planning walk, in order."""
+
+
+class Progress(Protocol):
+    """Called with a stage's name and the fraction of it that is done; raises CancelledError to stop the work."""
+
+    def __call__(self, stage: str, fraction: float) -> None: ...
+
+
+def no_progress(stage: str, fraction: float) -> None:
+    """Listens to nobody."""
