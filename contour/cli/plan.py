@@ -1,0 +1,93 @@
+"""`contour plan`: a folder with a planning CT in, an RTSTRUCT file out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from contour.cli.options import address, folder_of_models, names
+from contour.cli.output_file import refuse_to_replace, write_whole
+
+if TYPE_CHECKING:
+    from contour.cli.planned import Planned, PlanRequest
+
+
+@click.command()
+@click.argument("ct_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="RTSTRUCT file to write.")
+@click.option("--model", default=None, help="Name of an installed model; see 'contour models'.")
+@click.option("--structures", default=None, callback=names, help="Only these, comma-separated: Parotid_L,SpinalCord.")
+@click.option("--series", "series_uid", default=None, help="Series Instance UID, where the folder holds several CTs.")
+@click.option("--server", default=None, callback=address, help="HOST:PORT of a contour server that does the work.")
+@click.option("--preview", default=None, type=click.Path(dir_okay=False, path_type=Path), help="PNG to draw as well.")
+@folder_of_models
+def plan(
+    *,
+    ct_dir: Path,
+    out: Path,
+    model: str | None,
+    structures: tuple[str, ...] | None,
+    series_uid: str | None,
+    server: str | None,
+    preview: Path | None,
+    models_dir: Path | None,
+) -> None:
+    """Contour the planning CT in CT_DIR and write an RTSTRUCT.
+
+    An existing file is replaced only if it is an unapproved RTSTRUCT. Nothing is written when anything fails.
+    """
+    for path in (out, preview):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise click.UsageError(f"folder of {path} does not exist; expected an existing folder")
+    refuse_to_replace(out)
+
+    from contour.cli.planned import PlanRequest
+
+    request = PlanRequest(
+        ct_dir=ct_dir, model=model, structures=structures, series_uid=series_uid, models_dir=models_dir
+    )
+    done = _plan_here(request) if server is None else _plan_there(request, server)
+    picture = None
+    if preview is not None:
+        picture = _picture(request, done)
+    write_whole(out, done.rtstruct)
+    if preview is not None and picture is not None:
+        write_whole(preview, picture)
+    _report(done, out=out, preview=preview)
+
+
+def _plan_here(request: PlanRequest) -> Planned:
+    from contour.cli.planned import plan_here
+    from contour.cli.stage_view import stage_view
+
+    with stage_view() as progress:
+        return plan_here(request, progress=progress)
+
+
+def _plan_there(request: PlanRequest, server: str) -> Planned:
+    from contour.cli.plan_remote import plan_there
+    from contour.cli.stage_view import stage_view
+
+    with stage_view() as progress:
+        return plan_there(request, server=server, progress=progress)
+
+
+def _picture(request: PlanRequest, done: Planned) -> bytes:
+    from contour.dicom import read_ct_folder
+    from contour.preview import draw_preview
+
+    series = done.series
+    if series is None:
+        series = read_ct_folder(request.ct_dir, series_instance_uid=request.series_uid)
+    return draw_preview(series, done.rtstruct)
+
+
+def _report(done: Planned, *, out: Path, preview: Path | None) -> None:
+    from contour.cli.tables import print_plan
+
+    print_plan(done)
+    if preview is not None:
+        click.echo(f"Preview: {preview}")
+    click.echo(f"RTSTRUCT: {out}")

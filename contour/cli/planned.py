@@ -1,0 +1,81 @@
+"""Planning in this process, and the form in which both ways of planning hand over their result."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contour.dicom import CtSeries, read_ct_folder
+from contour.errors import Finding
+from contour.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest:
+    """What was asked for on the command line, apart from where it is written and who does the work."""
+
+    ct_dir: Path
+    model: str | None
+    structures: tuple[str, ...] | None
+    series_uid: str | None
+    models_dir: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRow:
+    """One structure of the closing table."""
+
+    name: str
+    volume_ml: float
+    slices: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A finished plan, from here or from a server; `series` is the CT where this process has read it."""
+
+    rtstruct: bytes
+    rows: tuple[TableRow, ...]
+    stage_seconds: tuple[tuple[str, float], ...]
+    warnings: tuple[Finding, ...]
+    series: CtSeries | None
+
+
+def new_uid() -> str:
+    """A UID nobody else has: PS3.5 B.2, the UUID-derived root."""
+    return f"2.25.{uuid.uuid4().int}"
+
+
+def plan_here(request: PlanRequest, *, progress: Progress) -> Planned:
+    """Read the series first, so that a bad one is told before anything heavy is imported."""
+    progress("read", 0.0)
+    started_s = time.perf_counter()
+    series = read_ct_folder(request.ct_dir, series_instance_uid=request.series_uid)
+    read_s = time.perf_counter() - started_s
+    progress("read", 1.0)
+
+    from contour.cli.installed import model_store
+    from contour.jobs.plan import plan_contours
+
+    result = plan_contours(
+        series,
+        model_store(request.models_dir).load(request.model),
+        structures=request.structures,
+        now=datetime.now(UTC).astimezone(),
+        uid_source=new_uid,
+        progress=progress,
+    )
+    return Planned(
+        rtstruct=result.rtstruct,
+        rows=tuple(
+            TableRow(name=row.name, volume_ml=row.volume_ml, slices=row.slices, seconds=row.seconds)
+            for row in result.rows
+        ),
+        stage_seconds=(("read", read_s), *result.stage_seconds),
+        warnings=result.warnings,
+        series=series,
+    )
