@@ -88,7 +88,7 @@ def _one_line_for_the_unexpected(kind: type[BaseException], error: BaseException
         return
     _say(
         "INTERNAL",
-        f"unexpected {kind.__name__}{_place(trace)}; 'contour --debug ...' shows the traceback (may quote patient data)",
+        f"unexpected {kind.__name__}{_place(trace)}; 'contour --debug' shows all, perhaps patient data",
     )
 
 

@@ -17,7 +17,9 @@ from contour.progress import STAGES
 class StageView(Protocol):
     """A `contour.progress.Progress` that is opened before the work and closed after it."""
 
-    def __call__(self, stage: str, fraction: float) -> None: ...
+    def __call__(self, stage: str, fraction: float) -> None:
+        """Show that this fraction of the stage is done."""
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -37,6 +39,7 @@ class PlainStages:
         self._done: set[str] = set()
 
     def __call__(self, stage: str, fraction: float) -> None:
+        """Note when a stage begins; print it when it ends."""
         now_s = time.perf_counter()
         started_s = self._started_s.setdefault(stage, now_s)
         if fraction >= 1.0 and stage not in self._done:
@@ -66,6 +69,7 @@ class BarStages:
         )
 
     def __call__(self, stage: str, fraction: float) -> None:
+        """Move the stage's bar."""
         if stage not in self._tasks:
             number = f"{STAGES.index(stage) + 1}/{len(STAGES)} " if stage in STAGES else ""
             self._tasks[stage] = self._bars.add_task(number + stage, total=1.0)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+
+import pydicom
 
 from contour.anatomy.names import tg263_name
 from contour.anatomy.structures import Removal, Structure
@@ -139,3 +142,12 @@ def plan_contours(
         removals=tuple(StructureRemovals(name=s.name, removals=s.removals) for s in found if s.removals),
         checks=checks,
     )
+
+
+def _row(structure: Structure, segmentation: Segmentation) -> StructureRow:
+    seconds = dict(segmentation.structure_seconds).get(structure.name, 0.0)
+    return StructureRow(name=structure.name, volume_ml=structure.volume_ml, slices=structure.slices, seconds=seconds)
+
+
+def _sop_instance_uid(rtstruct: bytes) -> str:
+    return str(pydicom.dcmread(io.BytesIO(rtstruct), specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
