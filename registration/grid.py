@@ -60,7 +60,8 @@ class Grid:
     def index_to_point(self) -> NDArray[np.float64]:
         """(3, 3) matrix from index steps (z, y, x) to millimetres (x, y, z)."""
         axes = np.asarray(self.axes_xyz, dtype=np.float64)
-        return (axes * np.asarray(self.spacing_zyx_mm)[:, None]).T
+        matrix: NDArray[np.float64] = (axes * np.asarray(self.spacing_zyx_mm)[:, None]).T
+        return matrix
 
     @property
     def voxel_volume_mm3(self) -> float:

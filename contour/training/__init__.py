@@ -1,0 +1,1 @@
+"""Learning a model from contoured patients, and measuring it on others."""

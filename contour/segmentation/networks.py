@@ -1,0 +1,107 @@
+"""The networks that a model folder may ask for: MONAI classes by name, with checked plain arguments.
+
+A spec names one of these and gives numbers, strings and lists; nothing from a model folder is imported, evaluated
+or unpickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from monai.networks.nets import DynUNet, SegResNet, UNet
+from torch import nn
+
+from contour.errors import ModelError
+from contour.segmentation.spec import NetworkSpec
+
+_LARGEST_WIDTH = 2048
+_MOST_LEVELS = 8
+
+
+def build_network(spec: NetworkSpec, *, channels_in: int, channels_out: int) -> nn.Module:
+    """The network of a spec, randomly initialised; (n, channels_in, z, y, x) to (n, channels_out, z, y, x) logits.
+
+    Raises:
+        ModelError: unknown architecture or arguments; reason BAD_MODEL_SPEC.
+    """
+    builder = _BUILDERS.get(spec.architecture)
+    if builder is None:
+        raise _bad(f"unknown architecture {spec.architecture!r}, expected one of {sorted(_BUILDERS)}")
+    return builder(dict(spec.arguments), channels_in, channels_out)
+
+
+def _dyn_unet(arguments: Mapping[str, Any], channels_in: int, channels_out: int) -> nn.Module:
+    _only(arguments, {"filters", "residual"})
+    filters = _widths(arguments, "filters")
+    levels = len(filters)
+    return DynUNet(
+        spatial_dims=3,
+        in_channels=channels_in,
+        out_channels=channels_out,
+        kernel_size=[3] * levels,
+        strides=[1] + [2] * (levels - 1),
+        upsample_kernel_size=[2] * (levels - 1),
+        filters=filters,
+        norm_name=("INSTANCE", {"affine": True}),
+        res_block=bool(arguments.get("residual", False)),
+        deep_supervision=False,
+    )
+
+
+def _unet(arguments: Mapping[str, Any], channels_in: int, channels_out: int) -> nn.Module:
+    _only(arguments, {"filters", "residual_units"})
+    filters = _widths(arguments, "filters")
+    return UNet(
+        spatial_dims=3,
+        in_channels=channels_in,
+        out_channels=channels_out,
+        channels=filters,
+        strides=[2] * (len(filters) - 1),
+        num_res_units=_count(arguments, "residual_units", 2),
+    )
+
+
+def _seg_res_net(arguments: Mapping[str, Any], channels_in: int, channels_out: int) -> nn.Module:
+    _only(arguments, {"first_filters"})
+    return SegResNet(
+        spatial_dims=3,
+        in_channels=channels_in,
+        out_channels=channels_out,
+        init_filters=_count(arguments, "first_filters", 16),
+    )
+
+
+_BUILDERS: dict[str, Callable[[Mapping[str, Any], int, int], nn.Module]] = {
+    "DynUNet": _dyn_unet,
+    "SegResNet": _seg_res_net,
+    "UNet": _unet,
+}
+
+
+def _only(arguments: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted(set(arguments) - known)
+    if unknown:
+        raise _bad(f"unknown network arguments {unknown}, expected some of {sorted(known)}")
+
+
+def _widths(arguments: Mapping[str, Any], key: str) -> list[int]:
+    widths = arguments.get(key)
+    if (
+        not isinstance(widths, list)
+        or not 2 <= len(widths) <= _MOST_LEVELS
+        or not all(type(width) is int and 1 <= width <= _LARGEST_WIDTH for width in widths)
+    ):
+        raise _bad(f"{key} must be 2 to {_MOST_LEVELS} whole numbers up to {_LARGEST_WIDTH}, found {widths!r}")
+    return widths
+
+
+def _count(arguments: Mapping[str, Any], key: str, default: int) -> int:
+    value = arguments.get(key, default)
+    if type(value) is not int or not 0 <= value <= _LARGEST_WIDTH:
+        raise _bad(f"{key} must be a whole number up to {_LARGEST_WIDTH}, found {value!r}")
+    return value
+
+
+def _bad(message: str) -> ModelError:
+    return ModelError(message, reason="BAD_MODEL_SPEC")
