@@ -4,9 +4,12 @@
     ├── InputError                what came in cannot be used            (INVALID_ARGUMENT, exit 1)
     │   └── SeriesRejectedError   a CT series that fails a precondition, with all its findings
     ├── NotFoundError             a model, series, job or structure that is not there   (NOT_FOUND)
+    ├── NotReadyError             asked for too early: a series still open, a result not there yet  (FAILED_PRECONDITION)
     ├── UntrustworthyResultError  a result that failed its own check     (FAILED_PRECONDITION)
     ├── ResourceLimitError        queue, memory or disk is full          (RESOURCE_EXHAUSTED)
     ├── ModelError                a model folder that is broken or not what its manifest says
+    ├── JobFailedError            a job's worker died, hung or met something unforeseen (INTERNAL)
+    ├── ServiceUnavailableError   a server that cannot be reached or is stopping        (UNAVAILABLE)
     ├── CancelledError            somebody asked for the work to stop    (CANCELLED)
     └── ConfigError               a setting that is unknown or out of range
 
@@ -67,6 +70,12 @@ class NotFoundError(ContourError):
     default_reason = "NOT_FOUND"
 
 
+class NotReadyError(ContourError):
+    """Something was asked for before it could be given."""
+
+    default_reason = "NOT_READY"
+
+
 class UntrustworthyResultError(ContourError):
     """A result failed its own check and is not handed out."""
 
@@ -83,6 +92,18 @@ class ModelError(ContourError):
     """A model folder is broken, incomplete or not what its manifest says."""
 
     default_reason = "BAD_MODEL"
+
+
+class JobFailedError(ContourError):
+    """A job's worker died, hung or met something unforeseen; says nothing of the input."""
+
+    default_reason = "JOB_FAILED"
+
+
+class ServiceUnavailableError(ContourError):
+    """A server cannot be reached, or is stopping."""
+
+    default_reason = "SERVICE_UNAVAILABLE"
 
 
 class CancelledError(ContourError):

@@ -28,16 +28,18 @@ JOB_STATE_FAILED: JobState
 JOB_STATE_CANCELLED: JobState
 
 class StartContouringRequest(_message.Message):
-    __slots__ = ("series_id", "model", "structures", "request_id")
+    __slots__ = ("series_id", "model", "structures", "request_id", "series_instance_uid")
     SERIES_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     STRUCTURES_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SERIES_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
     series_id: str
     model: str
     structures: _containers.RepeatedScalarFieldContainer[str]
     request_id: str
-    def __init__(self, series_id: _Optional[str] = ..., model: _Optional[str] = ..., structures: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    series_instance_uid: str
+    def __init__(self, series_id: _Optional[str] = ..., model: _Optional[str] = ..., structures: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., series_instance_uid: _Optional[str] = ...) -> None: ...
 
 class StageDuration(_message.Message):
     __slots__ = ("stage", "elapsed_s")
