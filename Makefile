@@ -64,7 +64,7 @@ lint: $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/buf lint
+	$(BIN)/python ops/protos.py --lint
 	$(BIN)/python ops/protos.py --check
 
 serve: $(VENV)/.installed

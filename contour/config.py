@@ -1,0 +1,95 @@
+"""One TOML file, one frozen configuration; a key that is not known is an error at start.
+
+listen = "127.0.0.1:50051"        # gRPC
+metrics = "127.0.0.1:9464"        # Prometheus' /metrics over HTTP
+data = "contour-data"             # jobs and series; relative to this file's folder
+
+[models]
+folders = ["/srv/contour/models"] # searched before the installed ones
+default = "head_neck_oar"
+"""
+
+from __future__ import annotations
+
+import tomllib
+import types
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from contour.errors import ConfigError
+
+_T = TypeVar("_T")
+
+DEFAULT_MODEL = "head_neck_oar"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """Where models are found, and which one is used when none is named."""
+
+    folders: tuple[Path, ...] = ()
+    default: str = DEFAULT_MODEL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that a site can set. Relative paths in a file are relative to that file's folder."""
+
+    listen: str = "127.0.0.1:50051"
+    metrics: str = "127.0.0.1:9464"
+    data: Path = Path("contour-data")
+    models: ModelSettings = field(default_factory=ModelSettings)
+
+
+def load_config(path: Path | None) -> Config:
+    """The configuration in a file, or the defaults where there is none.
+
+    Raises:
+        ConfigError: not TOML, an unknown key, or a value of the wrong type (BAD_CONFIG).
+    """
+    if path is None:
+        return Config()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration is not TOML: {error}") from error
+    return read_table(Config, table, folder=path.absolute().parent)
+
+
+def read_table(kind: type[_T], table: dict[str, Any], *, folder: Path, prefix: str = "") -> _T:
+    """A dataclass from a TOML table: its fields are the keys, its defaults fill in what is missing.
+
+    Raises:
+        ConfigError: an unknown or missing key, a value of the wrong type, or one that the class refuses (BAD_CONFIG).
+    """
+    hints = get_type_hints(kind)
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    for key in table:
+        if key not in known:
+            raise ConfigError(f"unknown key {prefix}{key}; known are {', '.join(prefix + name for name in known)}")
+    values = {key: _value(hints[key], value, folder=folder, key=prefix + key) for key, value in table.items()}
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{prefix.rstrip('.') or 'configuration'}: {error}") from error
+
+
+def _value(kind: Any, value: Any, *, folder: Path, key: str) -> Any:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        kind = next(option for option in get_args(kind) if option is not type(None))
+        origin = get_origin(kind)
+    if is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
+        return read_table(kind, value, folder=folder, prefix=f"{key}.")
+    if origin is tuple and isinstance(value, list):
+        item = get_args(kind)[0]
+        return tuple(_value(item, entry, folder=folder, key=f"{key}[{n}]") for n, entry in enumerate(value))
+    if kind is Path and isinstance(value, str):
+        return folder / Path(value).expanduser()
+    if kind is float and type(value) in (int, float):
+        return float(value)
+    if kind in (str, int, bool) and type(value) is kind:
+        return value
+    expected = "a table" if is_dataclass(kind) else "a list" if origin is tuple else getattr(kind, "__name__", kind)
+    raise ConfigError(f"{key} is {value!r}; expected {'text' if kind in (str, Path) else expected}")
