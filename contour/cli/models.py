@@ -10,8 +10,27 @@ from contour.cli.options import folder_of_models
 
 
 @click.command()
-@click.option("--card", default=None, help="Show one model's whole card.")
+@click.option("--card", default=None, help="Show the whole card of the model with this name.")
 @folder_of_models
 def models(*, card: str | None, models_dir: Path | None) -> None:
-    """List the installed models with their cards."""
-    raise NotImplementedError
+    """List the installed models: version, licence, size, whether the files are intact, structures and measured Dice."""
+    from contour.cli.installed import model_store
+    from contour.errors import ModelError
+
+    store = model_store(models_dir)
+    if card is not None:
+        click.echo(store.card(card).text)
+        return
+
+    from contour.cli.tables import print_model
+
+    names = store.names()
+    for name in names:
+        try:
+            intact = store.load(name, device="cpu").card.name == name
+            reason = ""
+        except ModelError as error:
+            intact, reason = False, str(error)
+        print_model(store.card(name), intact=intact, reason=reason)
+    if not names:
+        click.echo("No models are installed.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from contour.config import DEFAULT_MODEL
 from contour.dicom import CtSeries, read_ct_folder
 from contour.errors import Finding
 from contour.progress import Progress
@@ -63,7 +64,7 @@ def plan_here(request: PlanRequest, *, progress: Progress) -> Planned:
 
     result = plan_contours(
         series,
-        model_store(request.models_dir).load(request.model),
+        model_store(request.models_dir).load(request.model or DEFAULT_MODEL),
         structures=request.structures,
         now=datetime.now(UTC).astimezone(),
         uid_source=new_uid,

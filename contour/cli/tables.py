@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from contour.config import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from contour.cli.planned import Planned
+    from contour.dicom.rtstruct_lint import LintFinding
+    from contour.segmentation import ModelCard
 
 _PLAIN_WIDTH = 120
 """Columns where stdout is no terminal: wide enough that no cell is broken."""
@@ -35,3 +40,44 @@ def print_plan(done: Planned) -> None:
     for row in done.rows:
         table.add_row(Text(row.name), f"{row.volume_ml:.2f}", str(row.slices), f"{row.seconds:.2f}")
     out.print(table)
+
+
+def print_model(card: ModelCard, *, intact: bool, reason: str) -> None:
+    """A heading and the structures with their Dice on patients that the model had not seen."""
+    out = console()
+    state = "files intact" if intact else f"DAMAGED: {reason}"
+    default = ", default" if card.name == DEFAULT_MODEL else ""
+    size_mb = card.size_bytes / 1e6
+    heading = f"{card.name} {card.version}{default}: {card.region}, {card.licence}, {size_mb:.1f} MB, {state}"
+    out.print(Text(heading, style="bold"))
+    measured = {row.structure: row for row in card.measured}
+    table = Table()
+    table.add_column("Structure")
+    for title in ("Dice, mean", "Dice, worst", "Patients"):
+        table.add_column(title, justify="right")
+    for name in card.structures:
+        row = measured.get(name)
+        numbers = (f"{row.mean:.3f}", f"{row.worst:.3f}", str(row.patients)) if row else ("-", "-", "-")
+        table.add_row(Text(name), *numbers)
+    out.print(table)
+
+
+def print_findings(findings: Sequence[LintFinding]) -> None:
+    """Errors first, then warnings, then the rest; a closing line with the counts."""
+    out = console()
+    order = ("error", "warning", "info")
+    if findings:
+        table = Table()
+        for title in ("Severity", "Reason", "Structure", "Found"):
+            table.add_column(title, overflow="fold")
+        styles = {"error": "bold red", "warning": "yellow", "info": "dim"}
+        for finding in sorted(findings, key=lambda each: order.index(each.severity)):
+            table.add_row(
+                Text(finding.severity, style=styles[finding.severity]),
+                Text(finding.reason),
+                Text(finding.structure or ""),
+                Text(finding.message),
+            )
+        out.print(table)
+    counts = [sum(finding.severity == severity for finding in findings) for severity in order]
+    out.print(f"{counts[0]} errors, {counts[1]} warnings, {counts[2]} notes")
