@@ -25,7 +25,9 @@ def cut_keyholes(loops_yx: list[Floats], areas: Floats) -> list[Floats]:
     outers = [number for number in range(len(loops_yx)) if areas[number] > 0]
     inside: dict[int, list[int]] = {number: [] for number in outers}
     for hole in holes:
-        around = [number for number in outers if areas[number] > -areas[hole] and _holds(loops_yx[number], loops_yx[hole])]
+        around = [
+            number for number in outers if areas[number] > -areas[hole] and _holds(loops_yx[number], loops_yx[hole])
+        ]
         if around:
             inside[min(around, key=lambda number: float(areas[number]))].append(hole)
     return [_with_holes(loops_yx[outer], [loops_yx[hole] for hole in inside[outer]]) for outer in outers]

@@ -158,7 +158,7 @@ def _slab_crossings(mask_zyx: NDArray[np.bool_], membership: NDArray[np.uint8] |
 
 
 def _directed_segments(inside: NDArray[np.uint8], level: NDArray[np.uint8] | None) -> tuple[Integers, Integers]:
-    """Edge identifiers where each segment starts and ends: twice the upper or left voxel's index, plus 1 if vertical."""
+    """Edges where each segment starts and ends: twice the upper or left voxel's index, and 1 more if vertical."""
     _, rows, columns = inside.shape
     code = inside[:, :-1, :-1] | (inside[:, :-1, 1:] << 1) | (inside[:, 1:, 1:] << 2) | (inside[:, 1:, :-1] << 3)
     active = np.flatnonzero((code + 1) & 14)

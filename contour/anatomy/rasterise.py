@@ -17,9 +17,7 @@ from registration.grid import Grid, Shape
 _SLAB_VOXELS = 8_000_000
 
 
-def rasterise_polygons(
-    polygons: SlicePolygons, shape_zyx: Shape, *, lower_zyx: Shape = (0, 0, 0)
-) -> NDArray[np.bool_]:
+def rasterise_polygons(polygons: SlicePolygons, shape_zyx: Shape, *, lower_zyx: Shape = (0, 0, 0)) -> NDArray[np.bool_]:
     """Mask of the voxels of a box whose centres the polygons hold.
 
     Args:
@@ -85,8 +83,6 @@ def _bounding_box(polygons: SlicePolygons, shape_zyx: Shape) -> tuple[Shape, Sha
     low = [float(polygons.slice_z.min()), *polygons.points_yx.min(axis=0).tolist()]
     high = [float(polygons.slice_z.max()), *polygons.points_yx.max(axis=0).tolist()]
     lower = [min(max(int(np.floor(a)), 0), size - 1) for a, size in zip(low, shape_zyx, strict=True)]
-    upper = [
-        min(max(int(np.ceil(b)), a), size - 1) for a, b, size in zip(lower, high, shape_zyx, strict=True)
-    ]
+    upper = [min(max(int(np.ceil(b)), a), size - 1) for a, b, size in zip(lower, high, shape_zyx, strict=True)]
     sizes = [b - a + 1 for a, b in zip(lower, upper, strict=True)]
     return (lower[0], lower[1], lower[2]), (sizes[0], sizes[1], sizes[2])

@@ -42,7 +42,7 @@ Larynx|ORGAN|32cd32|larynx air, laryngeal
 Larynx_SG|ORGAN|3cb371|supraglottic larynx, larynx supraglottic, larynx supraglot
 Glottis|ORGAN|66cdaa|glottic area, larynx glottic
 Pharynx|ORGAN|db7093|
-Musc_Constrict|ORGAN|c71585|pharyngeal constrictor, pharyngeal constrictors, pharynx constrictor, pcm, pharconst, constrictor muscle
+Musc_Constrict|ORGAN|c71585|pharyngeal constrictor, pharyngeal constrictors, pharynx constrictor, pcm, pharconst
 Musc_Constrict_S|ORGAN|d87093|superior pharyngeal constrictor, spc, pharynx constrictor superior
 Musc_Constrict_M|ORGAN|ff1493|middle pharyngeal constrictor, mpc, pharynx constrictor middle
 Musc_Constrict_I|ORGAN|ff69b4|inferior pharyngeal constrictor, ipc, pharynx constrictor inferior
@@ -133,7 +133,7 @@ LN|ORGAN|7cfc00|lymph node, lymph nodes
 """
 
 BODY_AND_TARGETS = """
-External|EXTERNAL|00ff00|body, skin outline, external contour, outer contour, patient outline, patient, possible dose mask
+External|EXTERNAL|00ff00|body, skin outline, external contour, outer contour, patient outline, patient
 Skin|ORGAN|ffdab9|
 GTV|GTV|ff0000|gross tumour volume, gross tumor volume
 GTVp|GTV|ff0000|gtv primary, gtv p, gtv t, primary gtv, primary tumour, primary tumor

@@ -1,0 +1,165 @@
+"""Structures on a CT to a DICOM RT Structure Set.
+
+The file is always Implicit VR Little Endian: a contour's text may be longer than the 65,534 bytes that an explicit
+DS element can hold, and every DICOM reader has to know this syntax (PS3.5 10.1). Why, and what follows:
+ops/decisions/rtstruct-is-implicit-vr.md.
+
+Reference: PS3.3 A.19, C.8.8.5, C.8.8.6, C.8.8.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomFileLike
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.sequence import Sequence as DatasetSequence
+from pydicom.uid import UID, ImplicitVRLittleEndian, RTStructureSetStorage
+
+from contour.anatomy.names import MAX_NAME_LENGTH, StructureType, describe_structure
+from contour.anatomy.polygons import trace_polygons
+from contour.anatomy.structures import Structure
+from contour.dicom.contour_items import roi_contour_item, roi_contour_sequence
+from contour.dicom.ct_series import CtSeries
+from contour.dicom.rtstruct_header import StructureSetSettings, structure_set_header
+from contour.dicom.uids import derive_uid
+from contour.errors import Finding, InputError
+
+__all__ = ["IMPLEMENTATION_CLASS_UID", "StructureSetSettings", "build_rtstruct", "leave_out_empty"]
+
+IMPLEMENTATION_CLASS_UID = UID(derive_uid("contour-rt", "implementation"))
+_IMPLEMENTATION_VERSION_NAME = "CONTOUR_RT"
+_POSITION_TOLERANCE_MM = 0.01
+
+
+def build_rtstruct(series: CtSeries, structures: Sequence[Structure], settings: StructureSetSettings) -> bytes:
+    """A complete DICOM file with one ROI per structure, numbered from 1 in the order given.
+
+    Names are mapped to TG-263 where an alias is known. Contours lie at the slices' true positions and enclose what
+    the voxels fill (`contour.anatomy.polygons.trace_polygons`). The first UID drawn from `settings.uid_source` is
+    the SOP Instance UID, the second the Series Instance UID.
+
+    Raises:
+        InputError: NO_STRUCTURES; EMPTY_STRUCTURE (see `leave_out_empty`); BAD_ROI_NAME and DUPLICATE_ROI_NAME for
+            names that TG-263's 16 characters cannot hold or that differ by case only; GRID_MISMATCH for a structure
+            on another grid than the series'.
+    """
+    kinds = _checked(series, structures)
+    items: list[bytes] = []
+    for number, (structure, kind) in enumerate(zip(structures, kinds, strict=True), start=1):
+        polygons = trace_polygons(structure, thinning_mm=settings.thinning_mm)
+        items.append(roi_contour_item(number, kind.colour_rgb, polygons, series))
+    header = structure_set_header(series, settings)
+    header.StructureSetROISequence = DatasetSequence(
+        _roi_item(number, structure, kind, series, settings)
+        for number, (structure, kind) in enumerate(zip(structures, kinds, strict=True), start=1)
+    )
+    trailer = Dataset()
+    trailer.RTROIObservationsSequence = DatasetSequence(
+        _observation_item(number, kind) for number, kind in enumerate(kinds, start=1)
+    )
+    trailer.ApprovalStatus = "UNAPPROVED"
+    return b"".join(
+        (
+            b"\0" * 128 + b"DICM",
+            _file_meta(str(header.SOPInstanceUID)),
+            _encoded(header),
+            roi_contour_sequence(items),
+            _encoded(trailer),
+        )
+    )
+
+
+def leave_out_empty(structures: Sequence[Structure]) -> tuple[tuple[Structure, ...], tuple[Finding, ...]]:
+    """The structures that have voxels, and one finding per structure that has none."""
+    findings = tuple(
+        Finding(reason="EMPTY_STRUCTURE", message=f"{structure.name} has no voxel and is left out of the structure set")
+        for structure in structures
+        if structure.is_empty
+    )
+    return tuple(structure for structure in structures if not structure.is_empty), findings
+
+
+def _checked(series: CtSeries, structures: Sequence[Structure]) -> list[StructureType]:
+    if not structures:
+        raise InputError("a structure set needs at least one structure, found none", reason="NO_STRUCTURES")
+    kinds = [describe_structure(structure.name) for structure in structures]
+    seen: set[str] = set()
+    for structure, kind in zip(structures, kinds, strict=True):
+        if structure.is_empty:
+            raise InputError(f"{kind.name} has no voxel; a ROI needs a contour", reason="EMPTY_STRUCTURE")
+        if not 0 < len(kind.name) <= MAX_NAME_LENGTH or not kind.name.isascii() or not kind.name.isprintable():
+            raise InputError(
+                f"ROI names are 1 to {MAX_NAME_LENGTH} ASCII characters, found {len(kind.name)}: {kind.name[:64]!a}",
+                reason="BAD_ROI_NAME",
+            )
+        if kind.name.casefold() in seen:
+            raise InputError(f"two structures are called {kind.name}", reason="DUPLICATE_ROI_NAME")
+        seen.add(kind.name.casefold())
+        _require_same_grid(series, structure, kind.name)
+    return kinds
+
+
+def _require_same_grid(series: CtSeries, structure: Structure, name: str) -> None:
+    ours, theirs = series.grid, structure.grid
+    if ours is theirs:
+        return
+    same = (
+        ours.shape_zyx == theirs.shape_zyx
+        and ours.frame_of_reference_uid == theirs.frame_of_reference_uid
+        and np.allclose(ours.origin_xyz_mm, theirs.origin_xyz_mm, rtol=0, atol=_POSITION_TOLERANCE_MM)
+        and np.allclose(
+            ours.index_to_point * ours.shape_zyx, theirs.index_to_point * ours.shape_zyx, 0, _POSITION_TOLERANCE_MM
+        )
+    )
+    if not same:
+        raise InputError(f"{name} lies on another grid than the CT series", reason="GRID_MISMATCH")
+
+
+def _roi_item(
+    number: int, structure: Structure, kind: StructureType, series: CtSeries, settings: StructureSetSettings
+) -> Dataset:
+    item = Dataset()
+    item.ROINumber = number
+    item.ReferencedFrameOfReferenceUID = series.frame_of_reference_uid
+    item.ROIName = kind.name
+    item.ROIGenerationAlgorithm = structure.generation
+    if settings.model:
+        item.ROIGenerationDescription = settings.model
+    item.ROIVolume = f"{structure.volume_ml:.3f}"
+    return item
+
+
+def _observation_item(number: int, kind: StructureType) -> Dataset:
+    item = Dataset()
+    item.ObservationNumber = number
+    item.ReferencedROINumber = number
+    item.ROIObservationLabel = kind.name
+    item.RTROIInterpretedType = kind.interpreted_type
+    item.ROIInterpreter = ""
+    return item
+
+
+def _file_meta(sop_instance_uid: str) -> bytes:
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\0\1"
+    meta.MediaStorageSOPClassUID = RTStructureSetStorage
+    meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
+    meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationVersionName = _IMPLEMENTATION_VERSION_NAME
+    raw = BytesIO()
+    write_file_meta_info(DicomFileLike(raw), meta, enforce_standard=True)
+    return raw.getvalue()
+
+
+def _encoded(dataset: Dataset) -> bytes:
+    raw = BytesIO()
+    buffer = DicomFileLike(raw)
+    buffer.is_little_endian = True
+    buffer.is_implicit_VR = True
+    write_dataset(buffer, dataset)
+    return raw.getvalue()
