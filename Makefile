@@ -44,17 +44,15 @@ $(VENV)/.developed: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-out/phantom/.written: $(VENV)/.installed
-	rm -rf out/phantom
+out/phantom/ct: | $(VENV)/.installed
 	$(BIN)/contour phantom out/phantom
-	touch $@
 
 ifeq ($(strip $(CT)),)
-run: out/phantom/.written
+run: out/phantom/ct
 endif
 run: $(VENV)/.installed
 	@mkdir -p '$(OUT)'
-	@$(BIN)/contour plan '$(if $(strip $(CT)),$(CT),out/phantom)' --out '$(OUT)/RS.dcm' --preview '$(OUT)/preview.png'
+	@$(BIN)/contour plan '$(if $(strip $(CT)),$(CT),out/phantom/ct)' --out '$(OUT)/RS.dcm' --preview '$(OUT)/preview.png'
 
 test: $(VENV)/.developed
 	$(BIN)/python -m pytest $(ARGS)
