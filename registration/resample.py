@@ -85,9 +85,7 @@ def resample(volume: Volume, onto: Grid, *, outside: float) -> Volume:
     if outside != 0.0:
         covered = [w.sum(axis=1) for w in (weights_z, weights_y, weights_x)]
         if not all((c > 0).all() for c in covered):
-            inside = (
-                (covered[0] > 0)[:, None, None] & (covered[1] > 0)[None, :, None] & (covered[2] > 0)[None, None, :]
-            )
+            inside = (covered[0] > 0)[:, None, None] & (covered[1] > 0)[None, :, None] & (covered[2] > 0)[None, None, :]
             values[~inside] = outside
     return Volume(grid=onto, values_zyx=values)
 

@@ -1,13 +1,12 @@
 """Contoured patients on disk, and the compact form in which training holds them.
 
-A case is a folder with `CT.nii.gz` and one 0/1 NIfTI per structure, named by TG-263 or by an alias of it. A file that is
-missing means "not contoured", never "not in the patient".
+A case is a folder with `CT.nii.gz` and one 0/1 NIfTI per structure, named by TG-263 or by an alias of it. A file that
+is missing means "not contoured", never "not in the patient".
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +95,7 @@ def prepare_case(case: Case, spec: ModelSpec, cache: Path) -> PreparedCase:
     np.savez_compressed(
         unfinished, hu=prepared.hu_zyx, labels=prepared.labels_zyx, contoured=prepared.contoured, allow_pickle=False
     )
-    os.replace(unfinished, cached)
+    unfinished.replace(cached)
     return prepared
 
 

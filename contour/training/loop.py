@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -75,9 +74,7 @@ def train_network(
     torch.manual_seed(settings.seed)
     network = _network(spec).to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     source = PatchSource(cases, spec, AugmentationSettings())
     work.mkdir(parents=True, exist_ok=True)
     checkpoint, identity = work / "checkpoint.pt", _identity(spec, settings)
@@ -91,7 +88,7 @@ def train_network(
         average, first = state["average"], int(state["step"])
     with (work / "curve.jsonl").open("a", encoding="utf-8") as curve:
         for step in range(first, settings.steps):
-            loss = _learn(network, optimiser, source, spec, settings, step, device)
+            loss = _learn(network, optimiser, source, spec=spec, settings=settings, step=step, device=device)
             _move_average(average, network, step)
             curve.write(json.dumps({"step": step + 1, "loss": round(loss, 5)}) + "\n")
             on_step(TrainingStep(step=step + 1, steps=settings.steps, loss=loss))
@@ -118,6 +115,7 @@ def _learn(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
     source: PatchSource,
+    *,
     spec: ModelSpec,
     settings: TrainingSettings,
     step: int,
@@ -163,4 +161,4 @@ def _identity(spec: ModelSpec, settings: TrainingSettings) -> str:
 def _save(path: Path, state: dict[str, Any]) -> None:
     unfinished = path.with_suffix(".part")
     torch.save(state, unfinished)
-    os.replace(unfinished, path)
+    unfinished.replace(path)

@@ -1,0 +1,150 @@
+"""Where the patient ends: the external contour, without couch, head rest and immobilisation mask.
+
+On a coarse sub-sample, thin shells (couch top, mask) are cut off by an opening and the patient is the largest part; on
+the CT's own voxels only a narrow band about that answer is decided again, by Hounsfield unit. Cavities are inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from contour.anatomy.structures import Structure
+from contour.errors import InputError
+from registration.grid import Shape
+from registration.orientation import anatomical_order
+from registration.volume import Volume
+
+TISSUE_HU = -500.0
+"""Half-way between air and water, where the partial volume of a skin voxel is a half."""
+
+_COARSE_MM = 3.0
+_OPENING_MM = 6.0
+_BAND_MM = 6.0
+_SECOND_PART = 0.05
+_SMALLEST_BODY_ML = 20.0
+_IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], dtype=bool)
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodySettings:
+    """HU above which a voxel may be tissue, and how thick the shells are that the opening cuts off."""
+
+    tissue_hu: float = TISSUE_HU
+    opening_mm: float = _OPENING_MM
+
+
+def find_body(ct: Volume, settings: BodySettings | None = None) -> Structure:
+    """The patient's outline as structure `External`, cavities filled slice by slice.
+
+    Args:
+        ct: HU on any grid, in any patient position.
+        settings: Threshold and opening.
+
+    Raises:
+        InputError: nothing in the scan is dense and large enough to be a patient; reason NO_BODY.
+    """
+    rules = settings or BodySettings()
+    order = anatomical_order(ct.grid)
+    turned = order.apply_to_volume(ct)
+    spacing = turned.grid.spacing_zyx_mm
+    strides = tuple(max(1, round(_COARSE_MM / step)) for step in spacing)
+    coarse_mm = tuple(step * stride for step, stride in zip(spacing, strides, strict=True))
+    tissue = turned.values_zyx[:: strides[0], :: strides[1], :: strides[2]] > rules.tissue_hu
+    coarse = _patient(tissue, (coarse_mm[0], coarse_mm[1], coarse_mm[2]), rules)
+    if not coarse.any():
+        raise InputError(
+            f"no part denser than {rules.tissue_hu:.0f} HU of at least {_SMALLEST_BODY_ML:.0f} ml in this CT; "
+            "expected a patient",
+            reason="NO_BODY",
+        )
+    mask, lower = _refined(turned, coarse, strides, rules)
+    whole = np.zeros(turned.grid.shape_zyx, dtype=np.bool_)
+    a, b, c = lower
+    whole[a : a + mask.shape[0], b : b + mask.shape[1], c : c + mask.shape[2]] = mask
+    return _cropped(order.undo(whole), ct)
+
+
+def _patient(tissue: Mask, coarse_mm: tuple[float, float, float], rules: BodySettings) -> Mask:
+    """The patient on the coarse sub-sample: opened in plane, largest part and its like, cavities filled."""
+    reach = [max(1, round(rules.opening_mm / step)) for step in coarse_mm[1:]]
+    size = (1, 2 * reach[0] + 1, 2 * reach[1] + 1)
+    core = ndimage.minimum_filter(tissue.astype(np.uint8), size=size, mode="nearest").astype(np.bool_)
+    parts, count = ndimage.label(core)
+    if count == 0:
+        return np.zeros_like(tissue)
+    voxels = np.bincount(parts.ravel())
+    voxels[0] = 0
+    largest = int(voxels.max())
+    if largest * float(np.prod(coarse_mm)) / 1000.0 < _SMALLEST_BODY_ML:
+        return np.zeros_like(tissue)
+    kept = voxels >= max(1.0, largest * _SECOND_PART)
+    grown = ndimage.maximum_filter(kept[parts].astype(np.uint8), size=size, mode="constant").astype(np.bool_)
+    patient: Mask = grown & tissue
+    return _filled(patient)
+
+
+def _refined(ct: Volume, coarse: Mask, strides: tuple[int, ...], rules: BodySettings) -> tuple[Mask, Shape]:
+    """The outline on the CT's own voxels, and where its crop starts."""
+    spacing = ct.grid.spacing_zyx_mm
+    reach = tuple(
+        max(1, round(_BAND_MM / (step * stride))) for step, stride in zip(spacing[1:], strides[1:], strict=True)
+    )
+    size = (1, 2 * reach[0] + 1, 2 * reach[1] + 1)
+    outer = ndimage.maximum_filter(coarse.astype(np.uint8), size=size, mode="constant").astype(np.bool_)
+    inner = ndimage.minimum_filter(coarse.astype(np.uint8), size=size, mode="nearest").astype(np.bool_)
+    rows, columns = (
+        np.minimum(np.rint(np.arange(n) / stride).astype(np.intp), m - 1)
+        for n, stride, m in zip(ct.grid.shape_zyx[1:], strides[1:], coarse.shape[1:], strict=True)
+    )
+    y0, y1 = _span(outer.any(axis=(0, 2))[rows])
+    x0, x1 = _span(outer.any(axis=(0, 1))[columns])
+    slices = np.minimum(np.rint(np.arange(ct.grid.shape_zyx[0]) / strides[0]).astype(np.intp), coarse.shape[0] - 1)
+    mask = np.zeros((ct.grid.shape_zyx[0], y1 - y0, x1 - x0), dtype=np.bool_)
+    at = np.ix_(rows[y0:y1], columns[x0:x1])
+    for k, coarse_k in enumerate(slices):
+        sure = inner[coarse_k][at]
+        plane = (outer[coarse_k][at] & (ct.values_zyx[k, y0:y1, x0:x1] > rules.tissue_hu)) | sure
+        mask[k] = _attached(plane, sure)
+    return mask, (0, y0, x0)
+
+
+def _attached(plane: Mask, sure: Mask) -> Mask:
+    """The parts of one slice that hang on what is surely inside (all of it where nothing is), cavities filled."""
+    if sure.any():
+        parts, _ = ndimage.label(plane)
+        kept = np.zeros(int(parts.max()) + 1, dtype=np.bool_)
+        kept[np.unique(parts[sure])] = True
+        kept[0] = False
+        plane = kept[parts]
+    attached: Mask = _filled(plane[None])[0]
+    return attached
+
+
+def _filled(mask: Mask) -> Mask:
+    """Each slice with its cavities filled: background that does not reach the slice's border becomes inside."""
+    padded = np.pad(~mask, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+    background, count = ndimage.label(padded, structure=_IN_PLANE)
+    outside = np.zeros(count + 1, dtype=np.bool_)
+    outside[np.unique(background[:, 0, 0])] = True
+    outside[0] = False
+    filled: Mask = ~outside[background][:, 1:-1, 1:-1]
+    return filled
+
+
+def _cropped(whole: Mask, ct: Volume) -> Structure:
+    (z0, z1), (y0, y1), (x0, x1) = (
+        _span(np.asarray(whole.any(axis=tuple(other for other in range(3) if other != axis)))) for axis in range(3)
+    )
+    return Structure(name="External", grid=ct.grid, lower_zyx=(z0, y0, x0), mask_zyx=whole[z0:z1, y0:y1, x0:x1].copy())
+
+
+def _span(inside: NDArray[Any]) -> tuple[int, int]:
+    found = np.flatnonzero(inside)
+    return (int(found[0]), int(found[-1]) + 1) if found.size else (0, 1)

@@ -1,0 +1,154 @@
+"""The walk from HU to structures: body, network, back to the CT's grid, clean-up."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from contour.anatomy.structures import Structure
+from contour.errors import Finding, NotFoundError
+from contour.progress import Progress, no_progress
+from contour.segmentation.body import find_body
+from contour.segmentation.clean_up import clean_up
+from contour.segmentation.restore import restore
+from contour.segmentation.spec import ModelSpec
+from contour.segmentation.store import EXTERNAL, LoadedModel
+from contour.segmentation.windows import probabilities
+from registration.grid import Grid
+from registration.orientation import AxisOrder, anatomical_order
+from registration.resample import resample
+from registration.volume import Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segmentation:
+    """What was found in a CT: every structure asked for, the empty ones too, in the order of the model's card.
+
+    `structure_seconds` is the time that a structure took alone (restore and clean-up, for External the body stage).
+    """
+
+    structures: tuple[Structure, ...]
+    warnings: tuple[Finding, ...]
+    stage_seconds: tuple[tuple[str, float], ...]
+    structure_seconds: tuple[tuple[str, float], ...]
+
+
+def segment(
+    ct: Volume,
+    model: LoadedModel,
+    *,
+    structures: tuple[str, ...] | None = None,
+    progress: Progress = no_progress,
+) -> Segmentation:
+    """Contour a CT with a loaded model.
+
+    Args:
+        ct: HU, any grid and patient position; array axes nearest to head, back and left are found from the grid.
+        model: From `ModelStore.load`.
+        structures: TG-263 names wanted; None for all on the model's card.
+        progress: Told stages `body`, `network`, `restore` and `clean-up`; may raise CancelledError.
+
+    Raises:
+        NotFoundError: a structure that is not on the model's card; reason UNKNOWN_STRUCTURE.
+        InputError: no patient in the CT; reason NO_BODY.
+    """
+    wanted = model.card.structures if structures is None else structures
+    unknown = [name for name in wanted if name not in model.card.structures]
+    if unknown:
+        raise NotFoundError(
+            f"{unknown[0]!r} asked for; {model.card.name} contours {', '.join(model.card.structures)}",
+            reason="UNKNOWN_STRUCTURE",
+        )
+    seconds = _Seconds()
+    progress("body", 0.0)
+    external = find_body(ct)
+    seconds.end("body")
+    progress("body", 1.0)
+    found = {EXTERNAL: external}
+    seconds.of_structure[EXTERNAL] = seconds.of_stage["body"]
+    if any(name != EXTERNAL for name in wanted):
+        found |= _by_network(ct, external, model, wanted=wanted, seconds=seconds, progress=progress)
+    result = tuple(found[name] for name in model.card.structures if name in wanted)
+    return Segmentation(
+        structures=result,
+        warnings=tuple(_not_found(structure.name) for structure in result if structure.is_empty),
+        stage_seconds=tuple(seconds.of_stage.items()),
+        structure_seconds=tuple((structure.name, seconds.of_structure[structure.name]) for structure in result),
+    )
+
+
+def _by_network(
+    ct: Volume,
+    external: Structure,
+    model: LoadedModel,
+    *,
+    wanted: tuple[str, ...],
+    seconds: _Seconds,
+    progress: Progress,
+) -> dict[str, Structure]:
+    progress("network", 0.0)
+    order = anatomical_order(ct.grid)
+    hu, inside = _network_input(ct, external, model.spec, order)
+    answer = probabilities(hu.values_zyx, inside, model, progress)
+    seconds.end("network")
+    raw: list[Structure] = []
+    for done, spec in enumerate(model.spec.structures):
+        if spec.name in wanted:
+            started_s = time.perf_counter()
+            raw.append(restore(spec.name, answer[done], hu.grid, ct.grid, order))
+            seconds.of_structure[spec.name] = time.perf_counter() - started_s
+        progress("restore", (done + 1) / len(model.spec.structures))
+    seconds.end("restore")
+    rules = {spec.name: spec for spec in model.spec.structures}
+    cleaned: dict[str, Structure] = {}
+    for done, structure in enumerate(raw):
+        started_s = time.perf_counter()
+        cleaned[structure.name] = clean_up(structure, rules[structure.name])
+        seconds.of_structure[structure.name] += time.perf_counter() - started_s
+        progress("clean-up", (done + 1) / len(raw))
+    seconds.end("clean-up")
+    return cleaned
+
+
+def _network_input(
+    ct: Volume, external: Structure, spec: ModelSpec, order: AxisOrder
+) -> tuple[Volume, np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]]:
+    """The body, and nothing else, at the model's spacing in anatomical order; and where on that grid the body is."""
+    lower = external.lower_zyx
+    box = tuple(slice(low, low + size) for low, size in zip(lower, external.mask_zyx.shape, strict=True))
+    crop = ct.values_zyx[box]
+    masked = np.where(external.mask_zyx, crop, np.asarray(spec.input.outside_hu, dtype=crop.dtype))
+    shape = external.mask_zyx.shape
+    grid = ct.grid.cropped(lower, (shape[0], shape[1], shape[2]))
+    body = order.apply_to_volume(Volume(grid=grid, values_zyx=masked))
+    onto = _network_grid(body.grid, spec)
+    hu = resample(body, onto, outside=spec.input.outside_hu)
+    return hu, hu.values_zyx > spec.input.outside_hu + 1.0
+
+
+def _network_grid(body: Grid, spec: ModelSpec) -> Grid:
+    """The body's box with the model's margin about it, at the model's spacing."""
+    margin = [round(spec.input.margin_mm / step) for step in body.spacing_zyx_mm]
+    a, b, c = margin
+    z, y, x = body.shape_zyx
+    return body.cropped((-a, -b, -c), (z + 2 * a, y + 2 * b, x + 2 * c)).resampled(spec.input.spacing_zyx_mm)
+
+
+class _Seconds:
+    """Where the time went: each `end` closes the stage that ran since the one before."""
+
+    def __init__(self) -> None:
+        self.of_stage: dict[str, float] = {}
+        self.of_structure: dict[str, float] = {}
+        self._started_s = time.perf_counter()
+
+    def end(self, stage: str) -> None:
+        now_s = time.perf_counter()
+        self.of_stage[stage] = now_s - self._started_s
+        self._started_s = now_s
+
+
+def _not_found(name: str) -> Finding:
+    return Finding(reason="STRUCTURE_NOT_FOUND", message=f"{name} was not found in this CT and is not in the file")

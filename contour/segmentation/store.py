@@ -1,0 +1,261 @@
+"""Model folders: found, proven against their manifest, loaded as data; and written the same way.
+
+A folder of models holds `manifest.toml`, which gives the sha256 of every file, and one sub-folder per model with
+`spec.toml`, `weights.safetensors`, `card.md` and, where it was measured, `evaluation.json`. Bytes are hashed first and
+parsed after; no format in it can carry code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from contour.errors import ModelError, NotFoundError
+from contour.segmentation.networks import build_network
+from contour.segmentation.precision import best_device
+from contour.segmentation.spec import ModelSpec, parse_spec
+
+EXTERNAL = "External"
+"""Contoured by rule, whatever the model."""
+
+_MANIFEST = "manifest.toml"
+_SPEC, _WEIGHTS, _CARD, _EVALUATION = "spec.toml", "weights.safetensors", "card.md", "evaluation.json"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_LARGEST_FILE_BYTES = 4 * 1024**3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredDice:
+    """How well one structure was contoured on patients that the model had not seen."""
+
+    structure: str
+    patients: int
+    mean: float
+    worst: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a user is told of a model before it is loaded."""
+
+    name: str
+    version: str
+    region: str
+    licence: str
+    structures: tuple[str, ...]
+    size_bytes: int
+    text: str
+    measured: tuple[MeasuredDice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A network in memory, ready for any number of scans."""
+
+    card: ModelCard
+    spec: ModelSpec
+    network: nn.Module
+    device: str
+
+
+class ModelStore:
+    """The models in one or more folders; a name is looked up in the order of the folders."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = tuple(folders)
+
+    def names(self) -> tuple[str, ...]:
+        """Every installed model's name, each once."""
+        return tuple(dict.fromkeys(name for folder in self._folders for name in _read_manifest(folder)))
+
+    def card(self, name: str) -> ModelCard:
+        """A model's card; its small files are checked against the manifest, its weights only for being there.
+
+        Raises:
+            NotFoundError: no such model; reason UNKNOWN_MODEL.
+            ModelError: a file is missing or is not what the manifest says.
+        """
+        folder, files = self._find(name)
+        return _card(folder, files, parse_spec(_proven(folder, _SPEC, files).decode("utf-8", "replace")))
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The cards of all installed models."""
+        return tuple(self.card(name) for name in self.names())
+
+    def load(self, name: str, *, device: str | None = None) -> LoadedModel:
+        """A model, its weights proven by sha256, on `device` (the best one here by default).
+
+        Raises:
+            NotFoundError: no such model; reason UNKNOWN_MODEL.
+            ModelError: a file is missing, is not what the manifest says, or the weights do not fit the network.
+        """
+        folder, files = self._find(name)
+        spec = parse_spec(_proven(folder, _SPEC, files).decode("utf-8", "replace"))
+        network = build_network(spec.network, channels_in=len(spec.input.windows_hu), channels_out=len(spec.structures))
+        _fill(network, _proven(folder, _WEIGHTS, files), name)
+        place = device or best_device()
+        network = network.eval().to(place, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        return LoadedModel(card=_card(folder, files, spec), spec=spec, network=network, device=place)
+
+    def _find(self, name: str) -> tuple[Path, Mapping[str, str]]:
+        for folder in self._folders:
+            manifest = _read_manifest(folder)
+            if name in manifest:
+                return folder / name, manifest[name]
+        raise NotFoundError(
+            f"model {name!r} asked for; installed: {', '.join(self.names()) or 'none'}", reason="UNKNOWN_MODEL"
+        )
+
+
+def shipped_models_folder() -> Path:
+    """The folder of models that came with this installation.
+
+    Raises:
+        NotFoundError: the installation has none.
+    """
+    spec = importlib.util.find_spec("weights")
+    if spec is None or spec.origin is None:
+        raise NotFoundError("this installation came without its weights/ folder", reason="UNKNOWN_MODEL")
+    return Path(spec.origin).parent
+
+
+def save_model(
+    folder: Path, *, spec_text: str, weights: Mapping[str, torch.Tensor], card_text: str, evaluation: str | None = None
+) -> None:
+    """Write a model folder and enter it in the manifest beside it; `folder.name` has to be the spec's name.
+
+    Floating-point weights are stored as float16. Each file is written whole or not at all, the manifest last.
+
+    Raises:
+        ModelError: the spec is broken, or the weights do not fit its network.
+    """
+    spec = parse_spec(spec_text)
+    if spec.name != folder.name or not _NAME.fullmatch(folder.name):
+        raise ModelError(f"folder {folder.name!r} must be named as its spec's model, {spec.name!r}")
+    network = build_network(spec.network, channels_in=len(spec.input.windows_hu), channels_out=len(spec.structures))
+    halves = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in weights.items()
+        if name in _own_tensors(network)
+    }
+    files = {
+        _SPEC: spec_text.encode(),
+        _WEIGHTS: safetensors.torch.save(halves),
+        _CARD: card_text.encode(),
+    }
+    if evaluation is not None:
+        files[_EVALUATION] = evaluation.encode()
+    _fill(network, files[_WEIGHTS], spec.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        _write(folder / name, data)
+    manifest = {**_read_manifest(folder.parent), spec.name: {n: _sha256(d) for n, d in sorted(files.items())}}
+    lines = ["# sha256 of every file of every model here; written by save_model.", "schema = 1"]
+    for model, hashes in sorted(manifest.items()):
+        lines += ["", f"[models.{model}]", *(f'"{name}" = "{value}"' for name, value in hashes.items())]
+    _write(folder.parent / _MANIFEST, ("\n".join(lines) + "\n").encode())
+
+
+def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:
+    path = folder / _MANIFEST
+    if not path.is_file():
+        return {}
+    try:
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} is not TOML", reason="BAD_MANIFEST") from error
+    models = document.get("models", {})
+    if document.get("schema") != 1 or not isinstance(models, dict):
+        raise ModelError(f"{path} has schema {document.get('schema')!r}, expected 1", reason="BAD_MANIFEST")
+    for name, files in models.items():
+        if not _NAME.fullmatch(name) or not isinstance(files, dict):
+            raise ModelError(f"{path} names a model {name!r}", reason="BAD_MANIFEST")
+        known = {_SPEC, _WEIGHTS, _CARD, _EVALUATION}
+        if not set(files) <= known or not {_SPEC, _WEIGHTS, _CARD} <= set(files):
+            raise ModelError(f"{path}: {name} lists {sorted(files)}, expected {sorted(known)}", reason="BAD_MANIFEST")
+    return models
+
+
+def _proven(folder: Path, name: str, files: Mapping[str, str]) -> bytes:
+    path = folder / name
+    if not path.is_file():
+        raise ModelError(f"{path} is missing", reason="MODEL_FILE_MISSING")
+    if path.stat().st_size > _LARGEST_FILE_BYTES:
+        raise ModelError(f"{path} has {path.stat().st_size} bytes, at most {_LARGEST_FILE_BYTES}")
+    data = path.read_bytes()
+    found = _sha256(data)
+    if found != files[name]:
+        raise ModelError(
+            f"{path} has sha256 {found[:12]}…, the manifest says {files[name][:12]}…", reason="MODEL_FILE_CHANGED"
+        )
+    return data
+
+
+def _card(folder: Path, files: Mapping[str, str], spec: ModelSpec) -> ModelCard:
+    measured: tuple[MeasuredDice, ...] = ()
+    if _EVALUATION in files:
+        report = json.loads(_proven(folder, _EVALUATION, files))
+        measured = tuple(
+            MeasuredDice(structure=row["structure"], patients=row["n"], mean=row["mean"], worst=row["worst"])
+            for row in report["dice"]
+        )
+    weights = folder / _WEIGHTS
+    return ModelCard(
+        name=spec.name,
+        version=spec.version,
+        region=spec.region,
+        licence=spec.licence,
+        structures=(EXTERNAL, *spec.structure_names),
+        size_bytes=weights.stat().st_size if weights.is_file() else 0,
+        text=_proven(folder, _CARD, files).decode("utf-8", "replace"),
+        measured=measured,
+    )
+
+
+def _fill(network: nn.Module, data: bytes, name: str) -> None:
+    try:
+        tensors = safetensors.torch.load(data)
+    except safetensors.SafetensorError as error:
+        raise ModelError(f"the weights of {name} are not safetensors", reason="BAD_WEIGHTS") from error
+    expected = _own_tensors(network)
+    missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
+    if missing or extra:
+        raise ModelError(f"the weights of {name} lack {missing[:3]} and have unknown {extra[:3]}", reason="BAD_WEIGHTS")
+    for key, value in tensors.items():
+        if value.shape != expected[key].shape or not bool(torch.isfinite(value).all()):
+            raise ModelError(
+                f"weight {key} of {name} is {tuple(value.shape)} or not finite, expected {tuple(expected[key].shape)}",
+                reason="BAD_WEIGHTS",
+            )
+    network.load_state_dict(tensors, strict=False)  # what is shared is filled under its first name
+
+
+def _own_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters and buffers, each once: MONAI's DynUNet lists shared layers under two names."""
+    return {**dict(network.named_parameters()), **dict(network.named_buffers())}
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    unfinished = path.with_name(path.name + ".part")
+    with unfinished.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

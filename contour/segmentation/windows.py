@@ -1,0 +1,87 @@
+"""The network over a volume larger than its patch: overlapping windows, weighted and added up.
+
+Each window's logits count most at its centre. The weights are divided by their sum where windows meet before they are
+used, so that adding up is all there is to do.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from contour.progress import Progress
+from contour.segmentation.network_input import to_channels
+from contour.segmentation.precision import native_bf16
+from contour.segmentation.store import LoadedModel
+from registration.grid import Shape
+
+_EDGE_WEIGHT = 0.05
+
+
+def window_starts(size: int, patch: int, overlap: float) -> tuple[int, ...]:
+    """Where windows begin along one axis: evenly spread, overlapping by `overlap` at least; (0,) if one is enough."""
+    if size <= patch:
+        return (0,)
+    count = int(np.ceil((size - patch) / (patch * (1 - overlap)))) + 1
+    return tuple(round(float(start)) for start in np.linspace(0, size - patch, count))
+
+
+def axis_weights(size: int, patch: int, starts: tuple[int, ...]) -> tuple[NDArray[np.float32], ...]:
+    """For each window along one axis the weight of each of its voxels; over all windows they add up to one."""
+    bell = 1.0 - np.abs(np.arange(patch) - (patch - 1) / 2) / (patch / 2)
+    bell = np.maximum(bell, _EDGE_WEIGHT)
+    total = np.zeros(max(size, patch))
+    for start in starts:
+        total[start : start + patch] += bell
+    return tuple((bell / total[start : start + patch]).astype(np.float32) for start in starts)
+
+
+@torch.inference_mode()
+def probabilities(
+    hu_zyx: NDArray[np.float32], inside_zyx: NDArray[np.bool_], model: LoadedModel, progress: Progress
+) -> NDArray[np.float32]:
+    """Probability of each structure in each voxel, (structures, z, y, x), float32.
+
+    Args:
+        hu_zyx: CT at the model's spacing, head up, back at large y, left at large x.
+        inside_zyx: Where the patient is; windows that hold nothing of it are left out and stay at 0.
+        model: The network and its spec.
+        progress: Told after each window.
+    """
+    patch, spec = model.spec.input.patch_zyx, model.spec.input
+    size: Shape = (hu_zyx.shape[0], hu_zyx.shape[1], hu_zyx.shape[2])
+    padding = [max(0, p - n) for p, n in zip(patch, size, strict=True)]
+    before = [p // 2 for p in padding]
+    pairs = [(b, p - b) for b, p in zip(before, padding, strict=True)]
+    padded = torch.from_numpy(np.pad(hu_zyx, pairs, constant_values=spec.outside_hu))
+    inside = np.pad(inside_zyx, pairs)
+    starts = [window_starts(n, p, spec.overlap) for n, p in zip(padded.shape, patch, strict=True)]
+    weights = [axis_weights(n, p, s) for n, p, s in zip(padded.shape, patch, starts, strict=True)]
+    logits = torch.zeros((len(model.spec.structures), *padded.shape), dtype=torch.float32)
+    covered = np.zeros(padded.shape, dtype=np.bool_)
+    windows = list(product(*(range(len(along)) for along in starts)))
+    for done, (i, j, k) in enumerate(windows):
+        z, y, x = starts[0][i], starts[1][j], starts[2][k]
+        box = (slice(z, z + patch[0]), slice(y, y + patch[1]), slice(x, x + patch[2]))
+        if inside[box].any():
+            wz, wy, wx = (torch.from_numpy(w) for w in (weights[0][i], weights[1][j], weights[2][k]))
+            logits[(slice(None), *box)] += _answer(padded[box], model) * (
+                wz[:, None, None] * wy[None, :, None] * wx[None, None, :]
+            )
+            covered[box] = True
+        progress("network", (done + 1) / len(windows))
+    answer: NDArray[np.float32] = logits.sigmoid_().numpy()
+    answer *= covered & inside
+    kept = (slice(None), *(slice(b, b + n) for b, n in zip(before, size, strict=True)))
+    return answer[kept]
+
+
+def _answer(hu: torch.Tensor, model: LoadedModel) -> torch.Tensor:
+    inputs = to_channels(hu.to(model.device), model.spec.input.windows_hu)
+    inputs = inputs.contiguous(memory_format=torch.channels_last_3d)
+    with torch.autocast(model.device, dtype=torch.bfloat16, enabled=model.device != "cpu" or native_bf16()):
+        logits: torch.Tensor = model.network(inputs)[0]
+    return logits.float().cpu()
