@@ -1,0 +1,1 @@
+"""DICOM in and out: CT series to volumes, structures to structure sets."""
