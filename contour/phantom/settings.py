@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contour.dicom.ct_writer import PatientPosition
+from contour.dicom.uids import derive_uid
 from contour.errors import ConfigError
 from registration.grid import Grid, Triple
 from registration.grid import Shape as GridShape
@@ -61,7 +62,7 @@ class PhantomSettings:
 
     shape_zyx: GridShape = (120, 512, 512)
     spacing_zyx_mm: Triple = (2.5, 0.9765625, 0.9765625)
-    patient_position: str = "HFS"
+    patient_position: PatientPosition = "HFS"
     tilt_xyz_deg: Triple = (0.0, 0.0, 0.0)
     anatomy_origin_xyz_mm: Triple = (6.5, -182.0, -731.25)
     centre_offset_xyz_mm: Triple = (0.0, 0.0, 0.0)
@@ -107,13 +108,8 @@ def scan_grid(seed: int, settings: PhantomSettings) -> Grid:
         spacing_zyx_mm=settings.spacing_zyx_mm,
         origin_xyz_mm=(float(origin[0]), float(origin[1]), float(origin[2])),
         axes_xyz=(_triple(axes[0]), _triple(axes[1]), _triple(axes[2])),
-        frame_of_reference_uid=_frame_of_reference_uid(seed),
+        frame_of_reference_uid=derive_uid("contour phantom", "frame of reference", str(seed)),
     )
-
-
-def _frame_of_reference_uid(seed: int) -> str:
-    digest = hashlib.sha256(f"contour phantom frame of reference {seed}".encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:16], 'big') | 1 << 127}"
 
 
 def _rotation(tilt_xyz_deg: Triple) -> NDArray[np.float64]:

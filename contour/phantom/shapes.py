@@ -152,10 +152,11 @@ class Loft:
         along = points.y_mm - middle
         radius = np.where(along < 0, middle - front, back - middle)
         depth = ellipse_depth_mm([(across, self.half_width_mm.at(z)), (along, radius)])
-        depth = np.minimum(depth, np.float32(self.half_width_mm.last_mm) - z)
+        ends = np.float32(self.half_width_mm.last_mm) - z
         if not self.open_ended:
-            depth = np.minimum(depth, z - np.float32(self.half_width_mm.first_mm))
-        return depth
+            ends = np.minimum(ends, z - np.float32(self.half_width_mm.first_mm))
+        capped: Field = np.minimum(depth, ends)
+        return capped
 
 
 def loft(

@@ -17,7 +17,8 @@ class Variation:
     """Size, posture and asymmetry of one patient.
 
     The anatomy is drawn once, in millimetres about the brainstem's centre; a patient's own millimetres follow by
-    scaling each axis, bending the neck forwards or backwards (`head_forward_mm` at the vertex) and leaning the head aside.
+    scaling each axis, bending the neck forwards or backwards (`head_forward_mm` at the vertex) and leaning the head
+    aside.
     """
 
     scale_xyz: Point
