@@ -32,7 +32,7 @@ def check(*, rtstruct: Path, ct_dir: Path, series_uid: str | None, as_json: bool
             f"file has {size_bytes} bytes; expected an RTSTRUCT of at most {MAX_RTSTRUCT_BYTES}", reason="TOO_LARGE"
         )
 
-    from contour.dicom import read_ct_folder
+    from contour.dicom.ct_reader import read_ct_folder
     from contour.dicom.rtstruct_lint import lint_rtstruct
 
     data = rtstruct.read_bytes()

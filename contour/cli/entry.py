@@ -22,6 +22,7 @@ from contour.cli.models import models
 from contour.cli.phantom import phantom
 from contour.cli.plan import plan
 from contour.cli.serve import serve
+from contour.cli.train import evaluate, train
 from contour.errors import ConfigError, ContourError
 
 EXIT_INPUT = 1
@@ -39,7 +40,7 @@ def cli(debug: bool) -> None:
         sys.excepthook = sys.__excepthook__
 
 
-for _command in (plan, check, serve, models, phantom):
+for _command in (plan, check, serve, models, phantom, train, evaluate):
     cli.add_command(_command)
 
 

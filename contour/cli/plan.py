@@ -75,7 +75,7 @@ def _plan_there(request: PlanRequest, server: str) -> Planned:
 
 
 def _picture(request: PlanRequest, done: Planned) -> bytes:
-    from contour.dicom import read_ct_folder
+    from contour.dicom.ct_reader import read_ct_folder
     from contour.preview import draw_preview
 
     series = done.series

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contour.config import DEFAULT_MODEL
-from contour.dicom import CtSeries, read_ct_folder
+from contour.dicom.ct_reader import read_ct_folder
+from contour.dicom.ct_series import CtSeries
 from contour.errors import Finding
 from contour.progress import Progress
 
@@ -55,7 +56,11 @@ def plan_here(request: PlanRequest, *, progress: Progress) -> Planned:
     """Read the series first, so that a bad one is told before anything heavy is imported."""
     progress("read", 0.0)
     started_s = time.perf_counter()
-    series = read_ct_folder(request.ct_dir, series_instance_uid=request.series_uid)
+    series = read_ct_folder(
+        request.ct_dir,
+        series_instance_uid=request.series_uid,
+        on_fraction=lambda fraction: progress("read", fraction),
+    )
     read_s = time.perf_counter() - started_s
     progress("read", 1.0)
 
