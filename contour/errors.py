@@ -4,7 +4,7 @@
     ├── InputError                what came in cannot be used            (INVALID_ARGUMENT, exit 1)
     │   └── SeriesRejectedError   a CT series that fails a precondition, with all its findings
     ├── NotFoundError             a model, series, job or structure that is not there   (NOT_FOUND)
-    ├── NotReadyError             asked for too early: a series still open, a result not there yet  (FAILED_PRECONDITION)
+    ├── NotReadyError             asked for too early: an open series, a result not there yet  (FAILED_PRECONDITION)
     ├── UntrustworthyResultError  a result that failed its own check     (FAILED_PRECONDITION)
     ├── ResourceLimitError        queue, memory or disk is full          (RESOURCE_EXHAUSTED)
     ├── ModelError                a model folder that is broken or not what its manifest says
@@ -116,3 +116,22 @@ class ConfigError(ContourError):
     """A setting is unknown or out of range."""
 
     default_reason = "BAD_CONFIG"
+
+
+def rebuild_error(class_name: str, message: str, *, reason: str, findings: tuple[Finding, ...] = ()) -> ContourError:
+    """The error that another process raised; a class unknown here becomes JobFailedError."""
+    if class_name == SeriesRejectedError.__name__ and findings:
+        return SeriesRejectedError(findings)
+    kinds: tuple[type[ContourError], ...] = (
+        InputError,
+        NotFoundError,
+        NotReadyError,
+        UntrustworthyResultError,
+        ResourceLimitError,
+        ModelError,
+        ServiceUnavailableError,
+        CancelledError,
+        ConfigError,
+    )
+    kind = next((kind for kind in kinds if kind.__name__ == class_name), JobFailedError)
+    return kind(message, reason=reason)

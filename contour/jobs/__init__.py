@@ -1,0 +1,1 @@
+"""Use-cases, and the queue that runs them in a worker process."""

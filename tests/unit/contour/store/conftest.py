@@ -10,6 +10,9 @@ from contour.store import Store, StoreSettings, UploadLimits
 from contour.store.records import InstanceIdentity, InstanceVerdict, JobRequest, StoredSeries
 
 
+LIMITS = UploadLimits(instance_bytes=1000, instances_per_series=5)
+
+
 def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -31,7 +34,7 @@ class Bench:
     folder: Path
     clock_s: list[float] = field(default_factory=lambda: [1000.0])
     quota_bytes: int = 10_000
-    limits: UploadLimits = UploadLimits(instance_bytes=1000, instances_per_series=5)
+    limits: UploadLimits = LIMITS
     most_attempts: int = 3
     store: Store = field(init=False)
 

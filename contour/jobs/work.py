@@ -1,0 +1,100 @@
+"""What a job needs to be run anywhere, and who runs it; plain values that pass through a pipe as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from contour.progress import Progress
+from contour.store.records import JobResult
+
+PLAN_RUNNER = "contour.jobs.plan_runner:open_plan_runner"
+"""The runner of the product: contours a planning CT."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkInstance:
+    """One instance of the series: what messages call it, and where its bytes are."""
+
+    label: str
+    path: str
+
+    def read_bytes(self) -> bytes:
+        """The whole Part 10 file."""
+        return Path(self.path).read_bytes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A job to run. Two runs of the same work give the same bytes: its clock and its UIDs are the job's.
+
+    `result_path` is where the structure set is to be written.
+    """
+
+    job_id: str
+    instances: tuple[WorkInstance, ...]
+    series_instance_uid: str | None
+    model: str
+    structures: tuple[str, ...] | None
+    created_s: float
+    result_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """A model that a worker can run. `card` is its model card, Markdown."""
+
+    name: str
+    version: str
+    structures: tuple[str, ...]
+    summary: str
+    card: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSettings:
+    """Where a runner finds its models; `default_model` empty: the one that the model store calls the default."""
+
+    model_folders: tuple[str, ...] = ()
+    default_model: str = ""
+
+
+class Runner(Protocol):
+    """Runs jobs, one after the other, keeping warm what they share. Lives in a worker."""
+
+    def models(self) -> tuple[ModelFacts, ...]:
+        """What it can contour with."""
+        ...
+
+    def run(self, work: Work, progress: Progress) -> JobResult:
+        """Run one job and write its file."""
+        ...
+
+
+def work_to_json(work: Work) -> dict[str, Any]:
+    """Work as plain JSON."""
+    return asdict(work)
+
+
+def work_from_json(form: dict[str, Any]) -> Work:
+    """The work that `work_to_json` was given."""
+    structures = form["structures"]
+    return Work(
+        **{
+            **form,
+            "instances": tuple(WorkInstance(**instance) for instance in form["instances"]),
+            "structures": None if structures is None else tuple(structures),
+        }
+    )
+
+
+def model_from_json(form: dict[str, Any]) -> ModelFacts:
+    """The facts that `asdict` was given."""
+    return ModelFacts(**{**form, "structures": tuple(form["structures"])})
+
+
+def settings_from_json(form: dict[str, Any]) -> RunnerSettings:
+    """The settings that `asdict` was given."""
+    return RunnerSettings(model_folders=tuple(form["model_folders"]), default_model=form["default_model"])
