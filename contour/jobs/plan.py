@@ -21,6 +21,7 @@ from contour.segmentation import LoadedModel, Segmentation, segment
 
 STRUCTURE_SET_LABEL = "CONTOUR AUTO"
 """Structure Set Label, SH: at most 16 characters."""
+_DESCRIPTION_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,10 @@ def plan_contours(
     progress("write", 0.0)
     started_s = time.perf_counter()
     settings = StructureSetSettings(
-        label=STRUCTURE_SET_LABEL, now=now, uid_source=uid_source, model=f"{model.card.name} {model.card.version}"
+        label=STRUCTURE_SET_LABEL,
+        now=now,
+        uid_source=uid_source,
+        model=f"{model.card.name} {model.card.version}"[:_DESCRIPTION_LENGTH],
     )
     rtstruct = build_rtstruct(series, found, settings)
     progress("write", 1.0)

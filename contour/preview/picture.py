@@ -17,6 +17,7 @@ from matplotlib.patheffects import withStroke
 from PIL import Image
 
 from contour import __version__
+from contour.anatomy.polygons import SlicePolygons
 from contour.anatomy.structures import Structure
 from contour.preview.levels import informative_planes
 from contour.preview.views import View, view_of
@@ -39,16 +40,11 @@ _OUTLINE = [withStroke(linewidth=2.5, foreground="black")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnStructure:
-    """A structure as read back from a structure set: its polygons, and the voxels they enclose.
-
-    `polygons_xyz_mm` are (n, 3) closed polygons, the first point not repeated; `plane_indices` their slice indices.
-    """
+    """A structure as read back from a structure set: its polygons on the CT's slices, and the voxels they enclose."""
 
     name: str
     colour_rgb: tuple[int, int, int]
-    volume_ml: float
-    polygons_xyz_mm: tuple[Coordinates, ...]
-    plane_indices: tuple[int, ...]
+    polygons: SlicePolygons
     voxels: Structure
 
     @property
@@ -183,11 +179,19 @@ def _draw(
 
 
 def _polygons(structure: DrawnStructure, view: View, level: int) -> list[Coordinates]:
-    return [
-        view.in_picture_mm(np.vstack([points, points[:1]]))
-        for points, plane in zip(structure.polygons_xyz_mm, structure.plane_indices, strict=True)
-        if plane == level
-    ]
+    """The contours of one slice, as the boundary they are: a keyhole's bridge, drawn there and back, is left out."""
+    lines: list[Coordinates] = []
+    for number in np.flatnonzero(structure.polygons.slice_z == level):
+        points_yx = structure.polygons.polygon_yx(int(number))
+        points_mm = view.in_picture_mm(np.insert(points_yx, 0, level, axis=1))
+        edges_mm = np.stack([points_mm, np.roll(points_mm, -1, axis=0)], axis=1)
+        unordered = np.sort(edges_mm.round(3).view(np.complex128)[..., 0], axis=1)
+        _, first, times = np.unique(unordered, axis=0, return_index=True, return_counts=True)
+        if np.all(times == 1):
+            lines.append(np.vstack([points_mm, points_mm[:1]]))
+        else:
+            lines.extend(edges_mm[np.sort(first[times == 1])])
+    return lines
 
 
 def _outlines(structure: DrawnStructure, view: View, level: int) -> list[Coordinates]:
@@ -261,7 +265,7 @@ def _write_frame(figure: Figure, ct: Volume, drawn: Sequence[DrawnStructure]) ->
         color=_FAINT, size=9.5, ha="right", va="center",
     )  # fmt: skip
     handles = [Line2D([], [], color=structure.colour, linewidth=3) for structure in drawn]
-    labels = [f"{structure.name}  {structure.volume_ml:.1f} ml" for structure in drawn]
+    labels = [f"{structure.name}  {structure.voxels.volume_ml:.1f} ml" for structure in drawn]
     figure.legend(
         handles, labels, loc="center", bbox_to_anchor=(0.5, 0.068), ncols=min(8, max(1, len(drawn))), frameon=False,
         labelcolor=_INK, fontsize=10, handlelength=1.4, columnspacing=1.8,

@@ -70,11 +70,9 @@ class View:
         plane = np.take(values_zyx, index, axis=self.normal_axis)
         return plane if self.down_axis < self.across_axis else plane.T
 
-    def in_picture_mm(self, points_xyz_mm: Coordinates) -> Coordinates:
-        """(n, 3) patient positions as (n, 2): millimetres across and down, from the centre of the first voxel."""
-        index_zyx = self.grid.to_index_zyx(points_xyz_mm)
-        steps_mm = np.asarray(self.grid.spacing_zyx_mm)
-        in_mm: Coordinates = (index_zyx * steps_mm)[:, [self.across_axis, self.down_axis]]
+    def in_picture_mm(self, index_zyx: Coordinates) -> Coordinates:
+        """(n, 3) grid indices, whole or not, as (n, 2): millimetres across and down, from the first voxel's centre."""
+        in_mm: Coordinates = (index_zyx * np.asarray(self.grid.spacing_zyx_mm))[:, [self.across_axis, self.down_axis]]
         return in_mm
 
 

@@ -35,7 +35,8 @@ def test_every_position_is_shown_with_the_same_side_on_the_same_edge(axes, name,
 @pytest.mark.parametrize("axes", [HFS, HFP, FFS, HFDL], ids=["HFS", "HFP", "FFS", "HFDL"])
 def test_a_step_to_the_patients_left_goes_right_in_axial_and_a_step_back_goes_down(axes):
     view = view_of(grid(axes), "axial")
-    start, left, back = view.in_picture_mm(np.array([[0.0, 0.0, 120.0], [10.0, 0.0, 120.0], [0.0, 7.0, 120.0]]))
+    points = np.array([[0.0, 0.0, 120.0], [10.0, 0.0, 120.0], [0.0, 7.0, 120.0]])
+    start, left, back = view.in_picture_mm(view.grid.to_index_zyx(points))
     np.testing.assert_allclose((left - start) * (view.across_sign, view.down_sign), (10.0, 0.0), atol=1e-9)
     np.testing.assert_allclose((back - start) * (view.across_sign, view.down_sign), (0.0, 7.0), atol=1e-9)
 
@@ -54,8 +55,7 @@ def test_a_bright_voxel_lies_where_its_position_says(axes, name):
     values = np.zeros((40, 50, 60))
     values[index] = 1.0
     down, across = np.argwhere(view.plane(values, index[view.normal_axis]))[0]
-    point = view.grid.to_point_xyz_mm(np.array([index], dtype=float))
-    at_mm = view.in_picture_mm(point)[0]
+    at_mm = view.in_picture_mm(np.array([index], dtype=float))[0]
     steps_mm = view.grid.spacing_zyx_mm
     np.testing.assert_allclose(at_mm, (across * steps_mm[view.across_axis], down * steps_mm[view.down_axis]))
 
