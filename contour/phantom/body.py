@@ -69,7 +69,7 @@ def outline() -> tuple[Shape, tuple[Shape, ...]]:
     lips = Union((Ellipsoid((0, -110, -52), (24, 9, 6)), Ellipsoid((0, -109, -64), (21, 9, 6))))
     ears: list[Shape] = []
     for side in (1, -1):
-        ears.append(Ellipsoid(mirrored(side, (81, 12 + 1.5 * side, -16)), (5.5, 15, 28)))
+        ears.append(Ellipsoid(mirrored(side, (74, 13 + 1.5 * side, -16)), (9.0, 14, 28)))
     return smooth, (nose, nostrils, lips, *ears)
 
 

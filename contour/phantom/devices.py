@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from contour.phantom.shapes import Field, Points
-from registration.grid import Triple
 
 _COUCH_HALF_WIDTH_MM = 262.0
 _COUCH_DEPTH_MM = 52.0
@@ -14,6 +13,7 @@ _SHELL_HU = 60.0
 _FOAM_HU = -955.0
 _REST_HU = -925.0
 _REST_ABOVE_MM = -128.0
+_REST_FROM_MM = 42.0
 _MASK_HU = 120.0
 _MASK_MM = 2.4
 _MASK_BELOW_MM = -150.0
@@ -37,7 +37,7 @@ def draw_headrest(
     """A foam cushion that fills the space between head, neck and couch."""
     z = anatomy.z_mm
     block = np.minimum(
-        np.minimum(np.float32(top_mm) - down_mm, down_mm - np.float32(top_mm - 85.0)), 105 - np.abs(across_mm)
+        np.minimum(np.float32(top_mm) - down_mm, down_mm - np.float32(_REST_FROM_MM)), 105 - np.abs(across_mm)
     )
     block = np.minimum(np.minimum(block, z - np.float32(_REST_ABOVE_MM)), np.float32(82.0) - z)
     block = np.minimum(block, -skin_mm - np.float32(2.0))
@@ -57,11 +57,6 @@ def draw_mask(hu: Field, skin_mm: Field, anatomy: Points, up_mm: Field, *, edge_
     nose = np.sqrt(x * x + (z + 32) ** 2) - np.float32(17.0)
     sheet = np.minimum(sheet, np.where(y < -80, nose, np.float32(50.0)))
     _blend(hu, sheet, _MASK_HU, edge_mm)
-
-
-def lowest_mm(points_xyz_mm: Field, gravity_xyz: Triple) -> float:
-    """How far down the lowest of some points lies."""
-    return float((points_xyz_mm @ np.asarray(gravity_xyz, dtype=np.float32)).max())
 
 
 def _blend(hu: Field, depth_mm: Field, value_hu: float, edge_mm: float) -> None:

@@ -29,9 +29,11 @@ from contour.phantom.variation import Variation
 INNER_SKULL = Ellipsoid((0, -4, 18), (66, 85.5, 65))
 OUTER_SKULL = Ellipsoid((0, -4, 18), (72.5, 92, 71.5))
 _FLOOR_Y_MM = (-100.0, -50.0, -38.0, -27.0, -21.0, -11.0, 12.0, 45.0, 68.0, 92.0)
-_FLOOR_MIDDLE_MM = Profile(_FLOOR_Y_MM, (14.0, 11.0, 3.0, -1.0, -8.0, -37.0, -41.0, -38.0, -24.0, -4.0))
-_FLOOR_SIDE_Y_MM = (-100.0, -60.0, -50.0, -16.0, -2.0, 9.0, 20.0, 45.0, 68.0, 92.0)
-_FLOOR_SIDE_MM = Profile(_FLOOR_SIDE_Y_MM, (16.0, 10.0, -11.0, -14.0, -8.0, -24.0, -33.0, -34.0, -22.0, -4.0))
+_FLOOR_MIDDLE_MM = Profile(_FLOOR_Y_MM, (14.0, 11.0, 3.0, -1.0, -8.0, -34.0, -36.0, -35.0, -23.0, -4.0))
+_FLOOR_SIDE_Y_MM = (-100.0, -64.0, -53.0, -40.0, -24.0, -10.0, 1.0, 11.0, 22.0, 45.0, 68.0, 92.0)
+_FLOOR_SIDE_MM = Profile(
+    _FLOOR_SIDE_Y_MM, (16.0, 10.0, -5.0, -13.0, -14.5, -10.0, -4.0, -18.0, -29.0, -33.0, -22.0, -4.0)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class AboveSkullBase:
         """Height over the floor, shortened for its slope."""
         side = np.clip((np.abs(points.x_mm) - np.float32(13)) * np.float32(1 / 11), 0, 1)
         middle, lateral = _FLOOR_MIDDLE_MM.at(points.y_mm), _FLOOR_SIDE_MM.at(points.y_mm)
-        floor = middle + (lateral - middle) * side
+        outward = np.clip((np.abs(points.x_mm) - np.float32(36)) * np.float32(1 / 26), 0, 1.2)
+        floor = middle + (lateral - middle) * side + np.float32(8) * outward * outward
         height: Field = (points.z_mm - floor - np.float32(self.raised_mm)) * np.float32(0.8)
         return height
 
@@ -69,8 +72,8 @@ class Organs:
     airway: Shape
 
 
-def organs_of(variation: Variation, ramus: dict[int, Shape]) -> Organs:
-    """One patient's organs; the parotids wrap round the jaw's `ramus` of their side."""
+def organs_of(variation: Variation, jaw: Shape) -> Organs:
+    """One patient's organs; the parotids wrap round the `jaw`."""
     side = variation.tumour_side
     airway = _airway()
     primary_size = variation.primary_scale
@@ -90,8 +93,8 @@ def organs_of(variation: Variation, ramus: dict[int, Shape]) -> Organs:
         blend_mm=4.0,
     )
     brainstem = _brainstem()
-    left = _parotid(1, variation.parotid_left_scale, variation.parotid_left_shift_mm, ramus[1])
-    right = _parotid(-1, variation.parotid_right_scale, variation.parotid_right_shift_mm, ramus[-1])
+    left = _parotid(1, variation.parotid_left_scale, variation.parotid_left_shift_mm, jaw)
+    right = _parotid(-1, variation.parotid_right_scale, variation.parotid_right_shift_mm, jaw)
     return Organs(
         brain=Without(Within((INNER_SKULL, AboveSkullBase())), (brainstem,)),
         brainstem=brainstem,
@@ -121,11 +124,11 @@ def _brainstem() -> Shape:
     )
 
 
-def _parotid(side: int, scale: float, shift_mm: float, ramus: Shape) -> Shape:
+def _parotid(side: int, scale: float, shift_mm: float, jaw: Shape) -> Shape:
     superficial = Ellipsoid((side * 57.5, -23.0, -47.0 + shift_mm), (12.5 * scale, 19.0 * scale, 26.0 * scale))
     deep = Ellipsoid((side * 47.0, -12.0, -46.0 + shift_mm), (11.0 * scale, 10.0 * scale, 18.0 * scale))
     tail = Ellipsoid((side * 56.0, -11.0, -64.0 + shift_mm), (8.0 * scale, 10.0 * scale, 13.0 * scale))
-    return Without(Union((superficial, deep, tail), blend_mm=5.0), (ramus,), gap_mm=1.0)
+    return Without(Union((superficial, deep, tail), blend_mm=5.0), (jaw,), gap_mm=1.0)
 
 
 def _airway() -> Shape:
@@ -190,7 +193,8 @@ def brain_and_targets(organs: Organs, variation: Variation) -> Iterator[Tissue]:
     yield Tissue(cortex, 38.0, mottle_hu=4.0)
     for side in (1, -1):
         yield Tissue(Ellipsoid(mirrored(side, (27, -4, 38)), (24, 60, 28)), 30.0, mottle_hu=3.0)
-        yield Tissue(Ellipsoid(mirrored(side, (24, 46, -20)), (24, 22, 16)), 36.0)
+        cerebellum = Within((Ellipsoid(mirrored(side, (24, 46, -20)), (24, 22, 16)), cortex))
+        yield Tissue(cerebellum, 42.0, mottle_hu=5.0)
         horn = Tube(
             (mirrored(side, (10, -36, 34)), mirrored(side, (11, 4, 40)), mirrored(side, (20, 32, 30))), (4, 5, 4)
         )
@@ -274,10 +278,10 @@ def larynx_and_airway(organs: Organs, variation: Variation) -> Iterator[Tissue]:
         loft(
             [
                 (-420, 68 * s, 56, -70, 102),
-                (-280, 66 * s, 52, -50, 98),
-                (-235, 60 * s, 42, -24, 84),
-                (-205, 54 * s, 26, 4, 66),
-                (-188 - s, 50 * s, 6, 28, 46),
+                (-270, 66 * s, 52, -50, 98),
+                (-225, 60 * s, 42, -22, 80),
+                (-195, 54 * s, 27, 2, 62),
+                (-176 - s, 50 * s, 6, 24, 40),
             ],
             open_ended=True,
         )

@@ -12,7 +12,7 @@ from contour.phantom import body, devices, organs, skull, spine
 from contour.phantom.noise import shoulder_share, slice_noise
 from contour.phantom.sampling import Slab, Window, slab_of, window_of
 from contour.phantom.settings import PhantomSettings, scan_grid
-from contour.phantom.shapes import Box, Field, Points, Shape, blended_maximum
+from contour.phantom.shapes import Box, Field, Points, Shape, Union, blended_maximum
 from contour.phantom.tissue import Tissue
 from contour.phantom.variation import Posture, Variation, vary
 from registration.grid import Grid
@@ -71,9 +71,8 @@ class _Painter:
         self.edge_mm = float(np.prod(self.grid.spacing_zyx_mm) ** (1 / 3))
         self.smooth_outline, self.outline_details = body.outline()
         self.fat_mm = body.fat_thickness(self.variation.fat_scale)
-        ramus = {side: skull.ramus(side) for side in (1, -1)}
-        self.organs = organs.organs_of(self.variation, ramus)
         self.jaw = skull.mandible()
+        self.organs = organs.organs_of(self.variation, self.jaw)
         self.tissues = [(tissue, self._window(tissue.shape.box)) for tissue in self._tissues()]
         self.outline_window = self._window(_OUTLINE_BOX)
         self.couch_mm = self._lowest_skin_mm() + 1.5
@@ -152,7 +151,7 @@ class _Painter:
         mottle = _mottle(slab.anatomy, self.variation.texture_phase_rad)
         _blend(hu, skin_mm, np.float32(5.0), self.edge_mm)
         _blend(hu, skin_mm - np.float32(_SKIN_MM), np.float32(-102.0) + 8 * mottle, self.edge_mm)
-        _blend(hu, skin_mm - self.fat_mm.at(slab.anatomy.z_mm), np.float32(52.0) + 9 * mottle, self.edge_mm)
+        _blend(hu, skin_mm - self.fat_mm.at(slab.anatomy.z_mm), self._muscle_hu(slab, mottle), self.edge_mm)
         for tissue, whole in self.tissues:
             window = slab.cut(whole)
             if window is None:
@@ -163,6 +162,18 @@ class _Painter:
         self._add_streaks_and_noise(hu, slab)
         hu += np.float32(self.settings.hu_offset)
         return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
+
+    def _muscle_hu(self, slab: Slab, mottle: Field) -> Field:
+        """Muscle, parted by thin sheets of fat below the skull."""
+        x, y, z = slab.anatomy
+        p = np.float32(self.variation.texture_phase_rad)
+        bend = np.sin(np.float32(0.045) * x + p) + np.sin(np.float32(0.07) * y + np.float32(0.03) * z)
+        sheets = np.sin(0.075 * np.abs(x) + np.float32(0.9) * bend + np.float32(0.02) * z) + np.sin(
+            0.09 * y - 0.03 * z + p
+        )
+        fat = np.clip(1 - np.abs(sheets) * np.float32(6.5), 0, 1) * np.clip((-70 - z) * np.float32(0.025), 0, 1)
+        muscle: Field = np.float32(56.0) + 8 * mottle - np.float32(95.0) * fat
+        return muscle.astype(np.float32)
 
     def _draw_devices(self, hu: Field, slab: Slab, skin_mm: Field) -> None:
         down_x, down_y, _ = self.settings.gravity_xyz
@@ -206,7 +217,8 @@ class _Painter:
         x, y, z = (
             axis.astype(np.float32).reshape([-1 if k == n else 1 for k in (2, 1, 0)]) for n, axis in enumerate(axes)
         )
-        depth = self.smooth_outline.depth_mm(self.posture.to_anatomy(Points(x, y, z)))
+        points = self.posture.to_anatomy(Points(x, y, z))
+        depth = Union((self.smooth_outline, *self.outline_details)).depth_mm(points)
         down_x, down_y, _ = self.settings.gravity_xyz
         down = np.broadcast_to(x * np.float32(down_x) + y * np.float32(down_y), depth.shape)
         return float(down[depth > -2.0].max())

@@ -95,8 +95,8 @@ def ramus(side: int) -> Shape:
     """The jaw's rising part on one side, with its joint head and the process in front of it."""
     plate = Plate((side * 47.5, -37.0, -52.0), (4.2, 14.5, 25.0), lean_per_mm=0.12, flare_per_mm=side * 0.1)
     neck = Tube(
-        (mirrored(side, (49, -26, -36)), mirrored(side, (51, -22, -20)), mirrored(side, (52, -20, -14))),
-        (4.5, 4.2, 6.0),
+        (mirrored(side, (49, -26, -36)), mirrored(side, (51, -22, -26)), mirrored(side, (52, -20, -22.5))),
+        (4.5, 4.4, 5.6),
     )
     process = Tube((mirrored(side, (48, -44, -34)), mirrored(side, (49, -47, -17))), (4.2, 2.6))
     return Union((plate, neck, process), blend_mm=2.0)
@@ -172,10 +172,12 @@ def air_spaces() -> Iterator[Tissue]:
         yield Tissue(space, -990.0)
     for y_mm in (-76.0, -67.0, -58.0):
         yield Tissue(Plate((0, y_mm, 5), (11, 0.8, 10), 0.0, 0.0), 180.0)
-    yield Tissue(loft([(-31, 0, 15, -104, -36), (-18, 0, 14, -104, -36), (-4, 0, 9, -100, -44)]), -990.0)
+    for x_mm in (-5.2, 0.5, 5.6):
+        yield Tissue(Plate((x_mm, -66, 5), (0.8, 17, 10), 0.0, 0.0), 180.0)
+    yield Tissue(loft([(-31, 0, 14, -104, -36), (-18, 0, 13, -104, -36), (-4, 0, 9, -100, -44)]), -990.0)
     for side in (1, -1):
-        for z_mm, radius in ((-24.5, 4.6), (-13.0, 3.6)):
-            path = (mirrored(side, (8.5, -92, z_mm)), mirrored(side, (9, -52, z_mm - 1)))
+        for z_mm, radius in ((-24.5, 5.4), (-12.5, 4.4)):
+            path = (mirrored(side, (7.6, -90, z_mm)), mirrored(side, (8, -50, z_mm - 1)))
             yield Tissue(Tube(path, (radius, radius)), 55.0)
         yield Tissue(Tube((mirrored(side, (6, -112, -35)), mirrored(side, (7, -100, -26))), (3.6, 4.0)), -980.0)
     yield Tissue(Plate((1.0, -72, -16), (1.3, 32, 15), 0.0, 0.02), 190.0)
