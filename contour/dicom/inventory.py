@@ -136,7 +136,8 @@ class _Scan:
         if why_aside is not None:
             self.set_aside(*why_aside, source.label)
         elif examined.problem is not None:
-            self._add_problem(series_uid if examined.summary.sop_class_uid else "", examined.problem, source.label)
+            known = examined.summary.sop_class_uid and "SeriesInstanceUID" not in examined.summary.derived_uids
+            self._add_problem(series_uid if known else "", examined.problem, source.label)
         else:
             try:
                 header = self._header(examined, source, data)

@@ -7,20 +7,18 @@ trusted. "Along the normal" is the distance in mm along row direction x column d
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contour.dicom.slice_header import SliceHeader
+from contour.dicom.slice_steps import ROUNDING_MM, listed, make_finding, step_findings, variation_warnings
 from contour.errors import Finding
 from registration.grid import Grid, Triple
 
 MINIMUM_SLICES = 3
-_SAME_PLACE_MM = 0.01
-_ROUNDING_MM = 0.02
-_STEP_TOLERANCE = 0.10
 _GRID_TOLERANCE = 0.25
 _COSINE_TOLERANCE = 1e-3
 _SPACING_TOLERANCE = 1e-3
@@ -30,7 +28,6 @@ _PIXEL_MM = (0.1, 10.0)
 _STEP_MM = (0.1, 20.0)
 _IN_PLANE_EXTENT_MM = (40.0, 1200.0)
 _STACK_EXTENT_MM = 2500.0
-_MOST_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +58,7 @@ def measure_geometry(headers: Sequence[SliceHeader], *, frame_of_reference_uid: 
     """
     if len(headers) < MINIMUM_SLICES:
         found = (
-            _finding(
+            make_finding(
                 "TOO_FEW_SLICES", f"{len(headers)} slices, expected at least {MINIMUM_SLICES}", slices=len(headers)
             ),
         )
@@ -74,14 +71,14 @@ def measure_geometry(headers: Sequence[SliceHeader], *, frame_of_reference_uid: 
     along_mm = origins @ axes[0]
     order = np.argsort(along_mm, kind="stable")
     along_mm, origins = along_mm[order], origins[order]
-    findings = [*_step_findings(along_mm), *_lean_findings(headers[0], origins, along_mm, axes[0])]
+    findings = [*step_findings(along_mm), *_lean_findings(headers[0], origins, along_mm, axes[0])]
     findings += _field_findings(headers[0], along_mm)
     grid = None
     warnings: tuple[Finding, ...] = ()
     if not findings:
         grid, off_mm = _fitted_grid(headers[0], origins, along_mm, axes, frame_of_reference_uid)
         findings += _off_grid_findings(off_mm, grid.spacing_zyx_mm[0])
-        warnings = _variation_warnings(along_mm)
+        warnings = variation_warnings(along_mm)
     return SeriesGeometry(
         order=tuple(int(index) for index in order),
         grid=grid if not findings else None,
@@ -96,22 +93,22 @@ def _mixed_geometry(headers: Sequence[SliceHeader]) -> tuple[Finding, ...]:
     lengths = np.linalg.norm(cosines, axis=2)
     upright = np.abs(np.sum(cosines[:, 0] * cosines[:, 1], axis=1)).max()
     if np.abs(lengths - 1).max() > _COSINE_TOLERANCE or upright > _COSINE_TOLERANCE:
-        return (_finding("BAD_ATTRIBUTE", "ImageOrientationPatient does not hold two perpendicular unit vectors"),)
+        return (make_finding("BAD_ATTRIBUTE", "ImageOrientationPatient does not hold two perpendicular unit vectors"),)
     findings = []
     sizes = sorted({(header.stored.rows, header.stored.columns) for header in headers})
     if len(sizes) > 1:
-        listed = _listed(f"{rows} x {columns}" for rows, columns in sizes)
-        findings.append(_finding("MIXED_GEOMETRY", f"slices of different size: {listed}", sizes=listed))
+        named = listed(f"{rows} x {columns}" for rows, columns in sizes)
+        findings.append(make_finding("MIXED_GEOMETRY", f"slices of different size: {named}", sizes=named))
     spacings = np.asarray([header.spacing_yx_mm for header in headers])
     if np.abs(spacings - spacings[0]).max() > _SPACING_TOLERANCE:
-        listed = _listed(f"{row:g} x {column:g}" for row, column in sorted({h.spacing_yx_mm for h in headers}))
-        findings.append(_finding("MIXED_GEOMETRY", f"pixel spacing differs: {listed} mm", spacings_mm=listed))
+        named = listed(f"{row:g} x {column:g}" for row, column in sorted({h.spacing_yx_mm for h in headers}))
+        findings.append(make_finding("MIXED_GEOMETRY", f"pixel spacing differs: {named} mm", spacings_mm=named))
     turned = np.abs(cosines - np.asarray(first.cosines_xyz)).max()
     if turned > _COSINE_TOLERANCE:
         normals = np.cross(cosines[:, 0], cosines[:, 1])
         degrees = math.degrees(math.acos(min(1.0, max(-1.0, float((normals @ normals[0]).min())))))
         findings.append(
-            _finding(
+            make_finding(
                 "MIXED_GEOMETRY",
                 f"orientation differs between slices, normals by up to {degrees:.2f} degrees",
                 normals_differ_deg=f"{degrees:.2f}",
@@ -127,59 +124,6 @@ def _axes_xyz(header: SliceHeader) -> NDArray[np.float64]:
     y_axis = y_axis - np.dot(x_axis, y_axis) * x_axis
     y_axis = y_axis / np.linalg.norm(y_axis)
     return np.stack([np.cross(x_axis, y_axis), y_axis, x_axis])
-
-
-def _step_findings(along_mm: NDArray[np.float64]) -> list[Finding]:
-    steps = np.diff(along_mm)
-    doubled = np.flatnonzero(steps < _SAME_PLACE_MM)
-    findings = []
-    if doubled.size:
-        listed = _listed(f"{along_mm[index]:.2f}" for index in doubled)
-        findings.append(
-            _finding(
-                "DUPLICATE_SLICE",
-                f"{doubled.size} slices lie where another one is, at {listed} mm along the normal",
-                positions_mm=listed,
-            )
-        )
-    steps = steps[steps >= _SAME_PLACE_MM]
-    starts = along_mm[:-1][np.diff(along_mm) >= _SAME_PLACE_MM]
-    if not steps.size:
-        return findings
-    usual = float(np.median(steps[steps <= 1.5 * steps.min()]))
-    counts = np.rint(steps / usual)
-    gaps = (counts >= 2) & (np.abs(steps / usual - counts) <= 2 * _STEP_TOLERANCE)
-    if gaps.any():
-        missing = [
-            start + step * part / count
-            for start, step, count in zip(starts[gaps], steps[gaps], counts[gaps], strict=True)
-            for part in range(1, min(int(count), _MOST_LISTED + 2))
-        ]
-        total = int((counts[gaps] - 1).sum())
-        listed = _listed((f"{position:.2f}" for position in missing), total)
-        findings.append(
-            _finding(
-                "MISSING_SLICE",
-                f"{total} slices are missing at {listed} mm along the normal, where the usual step is {usual:.3f} mm",
-                positions_mm=listed,
-                usual_step_mm=f"{usual:.3f}",
-                largest_step_mm=f"{steps.max():.3f}",
-            )
-        )
-    uneven = ~gaps & (np.abs(steps - usual) > _STEP_TOLERANCE * usual)
-    if uneven.any():
-        listed = _listed(f"{start:.2f}" for start in starts[uneven])
-        findings.append(
-            _finding(
-                "NON_UNIFORM_SPACING",
-                f"slice steps from {steps.min():.3f} to {steps.max():.3f} mm, expected {usual:.3f} mm within "
-                f"{_STEP_TOLERANCE:.0%}; uneven after {listed} mm along the normal",
-                positions_mm=listed,
-                smallest_step_mm=f"{steps.min():.3f}",
-                largest_step_mm=f"{steps.max():.3f}",
-            )
-        )
-    return findings
 
 
 def _lean_findings(
@@ -199,12 +143,12 @@ def _lean_findings(
             f"slices are stacked {degrees:.2f} degrees off their normal ({drift_mm:.2f} mm over the series), expected "
             f"at most {_TILT_TOLERANCE_DEG} degrees and half a pixel"
         )
-        return [_finding("GANTRY_TILT", message, tilt_deg=f"{degrees:.2f}", drift_mm=f"{drift_mm:.2f}")]
+        return [make_finding("GANTRY_TILT", message, tilt_deg=f"{degrees:.2f}", drift_mm=f"{drift_mm:.2f}")]
     off_mm = np.linalg.norm(sideways - centred_mm[:, None] * lean, axis=1)
     if off_mm.max() > _OFF_LINE_MM:
-        listed = _listed(f"{position:.2f}" for position in along_mm[off_mm > _OFF_LINE_MM])
-        message = f"slices lie up to {off_mm.max():.2f} mm beside the others' line, at {listed} mm along the normal"
-        return [_finding("MIXED_GEOMETRY", message, positions_mm=listed, off_mm=f"{off_mm.max():.2f}")]
+        named = listed(f"{position:.2f}" for position in along_mm[off_mm > _OFF_LINE_MM])
+        message = f"slices lie up to {off_mm.max():.2f} mm beside the others' line, at {named} mm along the normal"
+        return [make_finding("MIXED_GEOMETRY", message, positions_mm=named, off_mm=f"{off_mm.max():.2f}")]
     return []
 
 
@@ -220,7 +164,7 @@ def _field_findings(first: SliceHeader, along_mm: NDArray[np.float64]) -> list[F
         ("stack", length_mm, length_mm, (0.0, _STACK_EXTENT_MM)),
     )
     return [
-        _finding(
+        make_finding(
             "FIELD_OF_VIEW",
             f"{what} of {low:g} to {high:g} mm, expected {allowed[0]:g} to {allowed[1]:g} mm",
             smallest_mm=f"{low:g}",
@@ -241,7 +185,7 @@ def _fitted_grid(
     """The grid, and how far along the normal each slice lies from its place on it."""
     index = np.arange(len(along_mm), dtype=np.float64)
     step_mm, start_mm = (along_mm[-1] - along_mm[0]) / index[-1], along_mm[0]
-    if np.abs(start_mm + step_mm * index - along_mm).max() > _ROUNDING_MM:
+    if np.abs(start_mm + step_mm * index - along_mm).max() > ROUNDING_MM:
         step_mm, start_mm = np.polyfit(index, along_mm, 1)
     origin = origins[0] + (start_mm - along_mm[0]) * axes[0]
     grid = Grid(
@@ -262,36 +206,7 @@ def _off_grid_findings(off_mm: NDArray[np.float64], step_mm: float) -> list[Find
         f"uneven steps of {step_mm:.3f} mm on average leave slices {worst_mm:.3f} mm from a regular grid, expected "
         f"at most {_GRID_TOLERANCE * step_mm:.3f} mm"
     )
-    return [_finding("NON_UNIFORM_SPACING", message, off_grid_mm=f"{worst_mm:.3f}", mean_step_mm=f"{step_mm:.3f}")]
-
-
-def _variation_warnings(along_mm: NDArray[np.float64]) -> tuple[Finding, ...]:
-    steps = np.diff(along_mm)
-    if float(steps.max() - steps.min()) <= _ROUNDING_MM:
-        return ()
-    message = (
-        f"slice steps vary from {steps.min():.3f} to {steps.max():.3f} mm; contours are placed on the true positions"
-    )
-    return (
-        _finding(
-            "NON_UNIFORM_SPACING",
-            message,
-            smallest_step_mm=f"{steps.min():.3f}",
-            largest_step_mm=f"{steps.max():.3f}",
-        ),
-    )
-
-
-def _listed(values: Iterable[str], total: int | None = None) -> str:
-    every = list(values)
-    rest = (total if total is not None else len(every)) - _MOST_LISTED
-    return ", ".join(every[:_MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _finding(reason: str, message: str, **measured: object) -> Finding:
-    return Finding(
-        reason=reason, message=message, measured=tuple((name, str(value)) for name, value in measured.items())
-    )
+    return [make_finding("NON_UNIFORM_SPACING", message, off_grid_mm=f"{worst_mm:.3f}", mean_step_mm=f"{step_mm:.3f}")]
 
 
 def _triple(values: NDArray[np.float64]) -> Triple:
