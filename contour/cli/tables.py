@@ -42,6 +42,10 @@ def print_plan(done: Planned) -> None:
     out.print(table)
 
 
+EXTERNAL = "External"
+"""The one structure that no network contours."""
+
+
 def print_model(card: ModelCard, *, intact: bool, reason: str) -> None:
     """A heading and the structures with their Dice on patients that the model had not seen."""
     out = console()
@@ -57,7 +61,8 @@ def print_model(card: ModelCard, *, intact: bool, reason: str) -> None:
         table.add_column(title, justify="right")
     for name in card.structures:
         row = measured.get(name)
-        numbers = (f"{row.mean:.3f}", f"{row.worst:.3f}", str(row.patients)) if row else ("-", "-", "-")
+        unmeasured = ("by rule" if name == EXTERNAL else "not measured", "", "")
+        numbers = (f"{row.mean:.3f}", f"{row.worst:.3f}", str(row.patients)) if row else unmeasured
         table.add_row(Text(name), *numbers)
     out.print(table)
 

@@ -25,7 +25,7 @@ def informative_planes(structures: Sequence[Structure], axis: int, count: int) -
     if not shown:
         return (_middle(structures, axis),) if structures else ()
     share = np.stack([_share(structure, axis) for structure in shown])
-    free = share.any(axis=0)
+    free: NDArray[np.bool_] = np.asarray(share.any(axis=0))
     said = np.flatnonzero(share.max(axis=0) > _BODY_SAYS)
     gap = max(1, round((said[-1] - said[0]) / (_SPREAD * count))) if said.size else 1
     seen = np.zeros(len(shown))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,9 +65,9 @@ class View:
         step_mm = self.grid.spacing_zyx_mm[axis]
         return -step_mm / 2, (self.grid.shape_zyx[axis] - 0.5) * step_mm
 
-    def plane(self, values_zyx: NDArray[np.generic], index: int) -> NDArray[np.generic]:
+    def plane(self, values_zyx: NDArray[Any], index: int) -> NDArray[Any]:
         """(down, across) one plane, in the array's own order: the axes' limits turn it, not the values."""
-        plane = np.take(values_zyx, index, axis=self.normal_axis)
+        plane = np.asarray(np.take(values_zyx, index, axis=self.normal_axis))
         return plane if self.down_axis < self.across_axis else plane.T
 
     def in_picture_mm(self, index_zyx: Coordinates) -> Coordinates:
