@@ -1,0 +1,1 @@
+"""What structures are: their names, their voxels, their outlines, and how well two of them agree."""
