@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from contour.anatomy.structures import Structure, crop_to_structure
 from contour.phantom import Phantom, PhantomSettings, head_and_neck_phantom
+from contour.phantom.settings import turned_by
 from registration import Grid, Volume
 
 DEFAULT_SEED = 1
@@ -28,19 +28,6 @@ def patient(settings: PhantomSettings = COARSE, seed: int = DEFAULT_SEED) -> Pha
     return head_and_neck_phantom(seed, settings)
 
 
-def turned_axes(tilt_xyz_deg: tuple[float, float, float]) -> tuple[tuple[float, float, float], ...]:
-    """Slice, row and column directions turned about the patient's x, y and z axis, one after another."""
-    turn = np.eye(3)
-    for axis, angle_deg in enumerate(tilt_xyz_deg):
-        cosine, sine = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
-        one = np.eye(3)
-        first, second = (axis + 1) % 3, (axis + 2) % 3
-        one[first, first] = one[second, second] = cosine
-        one[first, second], one[second, first] = -sine, sine
-        turn = one @ turn
-    return tuple((float(v[0]), float(v[1]), float(v[2])) for v in (turn @ np.eye(3)[:, k] for k in (2, 1, 0)))
-
-
 def small_grid(
     shape_zyx: tuple[int, int, int] = (24, 40, 32),
     spacing_zyx_mm: tuple[float, float, float] = (3.0, 0.9, 1.2),
@@ -50,7 +37,7 @@ def small_grid(
     frame_of_reference_uid: str = FRAME_OF_REFERENCE_UID,
 ) -> Grid:
     """A small anisotropic grid away from the origin, oblique where a tilt is given."""
-    z_axis, y_axis, x_axis = turned_axes(tilt_xyz_deg)
+    z_axis, y_axis, x_axis = ((float(v[0]), float(v[1]), float(v[2])) for v in turned_by(tilt_xyz_deg).T[::-1])
     return Grid(
         shape_zyx=shape_zyx,
         spacing_zyx_mm=spacing_zyx_mm,

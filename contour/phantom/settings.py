@@ -92,7 +92,7 @@ class PhantomSettings:
 def scan_grid(seed: int, settings: PhantomSettings) -> Grid:
     """The CT's grid: slices run along row direction x column direction, as DICOM's normal does."""
     row, column = (np.asarray(axis) for axis in ROW_AND_COLUMN_XYZ[settings.patient_position])
-    turn = _rotation(settings.tilt_xyz_deg)
+    turn = turned_by(settings.tilt_xyz_deg)
     axes = np.asarray([turn @ np.cross(row, column), turn @ column, turn @ row])
     shape, spacing = np.asarray(settings.shape_zyx), np.asarray(settings.spacing_zyx_mm)
     middle_z = min(_SCAN_MIDDLE_MM, _SCAN_TOP_MM - float(shape[0] * spacing[0]) / 2)
@@ -112,7 +112,8 @@ def scan_grid(seed: int, settings: PhantomSettings) -> Grid:
     )
 
 
-def _rotation(tilt_xyz_deg: Triple) -> NDArray[np.float64]:
+def turned_by(tilt_xyz_deg: Triple) -> NDArray[np.float64]:
+    """(3, 3) rotation about the patient's x, then y, then z axis."""
     turn = np.eye(3)
     for axis, angle_deg in enumerate(tilt_xyz_deg):
         cosine, sine = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
