@@ -82,11 +82,16 @@ class Dispatcher:
         self._changes.announce()
         return job
 
-    def stop(self, grace_s: float) -> None:
-        """Start no further job, let the running one end within the grace, else put it back into the queue."""
+    def stop(self, grace_s: float, hurry: threading.Event | None = None) -> None:
+        """Start no further job, let the running one end within the grace, else put it back into the queue.
+
+        `hurry` ends the grace at once.
+        """
         self._draining.set()
         self._wake.set()
-        self._thread.join(grace_s)
+        deadline_s = time.monotonic() + grace_s
+        while self._thread.is_alive() and time.monotonic() < deadline_s and not (hurry and hurry.is_set()):
+            self._thread.join(min(0.2, grace_s))
         running = self._running
         if self._thread.is_alive() and running is not None:
             log.info("the grace of %g s is over; the running job goes back into the queue", grace_s)

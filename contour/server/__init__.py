@@ -1,0 +1,1 @@
+"""The gRPC service: translates calls into use-cases, and errors into statuses."""

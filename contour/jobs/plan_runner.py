@@ -1,0 +1,122 @@
+"""The planning walk as a worker runs it: instances from the store in, a structure set file out, models kept warm."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contour.dicom.ct_reader import read_ct_instances
+from contour.errors import ModelError
+from contour.jobs.plan import PlanResult, plan_contours
+from contour.jobs.work import ModelFacts, RunnerSettings, Work
+from contour.progress import Progress
+from contour.segmentation import LoadedModel, ModelCard, ModelStore, shipped_models_folder
+from contour.store.records import JobResult, ResultRemoval, ResultRow
+
+log = logging.getLogger(__name__)
+
+_WARM_MODELS = 3
+
+
+class PlanRunner:
+    """A `Runner` that contours planning CTs."""
+
+    def __init__(self, store: ModelStore, *, default_model: str) -> None:
+        self._store = store
+        self._default_model = default_model
+        self._warm: dict[str, LoadedModel] = {}
+        if default_model in store.names():
+            self._model(default_model)
+
+    def models(self) -> tuple[ModelFacts, ...]:
+        """Every installed model that is what its manifest says."""
+        facts: list[ModelFacts] = []
+        for name in self._store.names():
+            try:
+                facts.append(_facts(self._store.card(name), is_default=name == self._default_model))
+            except ModelError as error:
+                log.warning("a model cannot be used", exc_info=error)
+        return tuple(facts)
+
+    def run(self, work: Work, progress: Progress) -> JobResult:
+        """Read, contour, write and verify; the file is at `work.result_path` on return."""
+        progress("read", 0.0)
+        started_s = time.perf_counter()
+        series = read_ct_instances(
+            work.instances,
+            series_instance_uid=work.series_instance_uid,
+            on_fraction=lambda fraction: progress("read", fraction),
+        )
+        read_s = time.perf_counter() - started_s
+        result = plan_contours(
+            series,
+            self._model(work.model),
+            structures=work.structures,
+            now=datetime.fromtimestamp(work.created_s, UTC).astimezone(),
+            uid_source=_uids_of(work.job_id),
+            progress=progress,
+        )
+        Path(work.result_path).write_bytes(result.rtstruct)
+        return _job_result(result, read_s)
+
+    def _model(self, name: str) -> LoadedModel:
+        """A loaded model; the one used longest ago makes room."""
+        model = self._warm.pop(name, None) or self._store.load(name)
+        self._warm[name] = model
+        while len(self._warm) > _WARM_MODELS:
+            del self._warm[next(iter(self._warm))]
+        return model
+
+
+def open_plan_runner(settings: RunnerSettings) -> PlanRunner:
+    """The product's runner, its default model loaded.
+
+    Raises:
+        ModelError: the default model is broken or not what its manifest says.
+    """
+    folders = (*(Path(folder) for folder in settings.model_folders), shipped_models_folder())
+    return PlanRunner(ModelStore(folders), default_model=settings.default_model)
+
+
+def _facts(card: ModelCard, *, is_default: bool) -> ModelFacts:
+    return ModelFacts(
+        name=card.name,
+        version=card.version,
+        structures=card.structures,
+        summary=f"{card.region}, {len(card.structures)} structures, {card.licence}",
+        card=card.text,
+        is_default=is_default,
+    )
+
+
+def _uids_of(job_id: str) -> Callable[[], str]:
+    """The same UIDs, in the same order, each time the job is run (PS3.5 B.2)."""
+    namespace, count = uuid.UUID(hex=job_id), 0
+
+    def next_uid() -> str:
+        nonlocal count
+        count += 1
+        return f"2.25.{uuid.uuid5(namespace, str(count)).int}"
+
+    return next_uid
+
+
+def _job_result(result: PlanResult, read_s: float) -> JobResult:
+    return JobResult(
+        sop_instance_uid=result.sop_instance_uid,
+        rows=tuple(
+            ResultRow(name=row.name, volume_ml=row.volume_ml, slices=row.slices, elapsed_s=row.seconds)
+            for row in result.rows
+        ),
+        stages=(("read", read_s), *result.stage_seconds),
+        warnings=result.warnings,
+        removals=tuple(
+            ResultRemoval(structure=one.name, rule=removal.rule, parts=removal.parts, volume_ml=removal.volume_ml)
+            for one in result.removals
+            for removal in one.removals
+        ),
+    )

@@ -1,0 +1,101 @@
+"""What a site can set of the server.
+
+The service speaks plain gRPC without TLS or log-in. It therefore listens on the loopback interface only, unless
+`allow_insecure_remote` says that something in front of it (a TLS proxy, a container network) keeps strangers out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contour.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    """How much the server takes on; what goes beyond is refused by name.
+
+    Args:
+        instance_bytes: Of one uploaded instance.
+        instances_per_series: Files of one series, refused ones included.
+        store_bytes: Of all series, uploads and results together.
+        queued_jobs: Jobs that may wait.
+        job_s: Time that one job may take.
+        job_attempts: How often a job is started again after the server died during it.
+        worker_memory_bytes: Resident memory of the worker; 0 for as much as there is.
+        streams: Uploads, and watches and waits, each, at the same time.
+    """
+
+    instance_bytes: int = 256 * 2**20
+    instances_per_series: int = 5000
+    store_bytes: int = 200 * 2**30
+    queued_jobs: int = 100
+    job_s: float = 3600.0
+    job_attempts: int = 3
+    worker_memory_bytes: int = 0
+    streams: int = 12
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            least = 0 if name == "worker_memory_bytes" else 1
+            if getattr(self, name) < least:
+                raise ConfigError(f"limits.{name} is {getattr(self, name)}, expected at least {least}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """The server's settings. Addresses are HOST:PORT; port 0 takes a free one, an empty `metrics_listen` none.
+
+    Raises:
+        ConfigError: an address that is not HOST:PORT, or not on this machine without `allow_insecure_remote`.
+    """
+
+    data_dir: Path
+    listen: str = "127.0.0.1:50051"
+    metrics_listen: str = "127.0.0.1:9464"
+    allow_insecure_remote: bool = False
+    model_folders: tuple[Path, ...] = ()
+    default_model: str = ""
+    database_url: str = field(default="", repr=False)
+    grace_s: float = 30.0
+    log_level: str = "INFO"
+    limits: ServerLimits = field(default_factory=ServerLimits)
+
+    def __post_init__(self) -> None:
+        for name, text in (("listen", self.listen), ("metrics_listen", self.metrics_listen)):
+            if not text and name == "metrics_listen":
+                continue
+            host, _ = split_address(text)
+            if not self.allow_insecure_remote and not _is_loopback(host):
+                raise ConfigError(
+                    f"{name} is {text}, expected a loopback address: the service has neither TLS nor log-in; "
+                    "set allow_insecure_remote = true if something in front of it has",
+                    reason="INSECURE_REMOTE",
+                )
+        if self.grace_s < 0:
+            raise ConfigError(f"grace_s is {self.grace_s:g}, expected at least 0")
+        if self.log_level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+            raise ConfigError(f"log_level is {self.log_level!r}, expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT; an IPv6 host stands in brackets.
+
+    Raises:
+        ConfigError: it is not one (BAD_ADDRESS).
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ConfigError(f"address is {text!r}, expected HOST:PORT", reason="BAD_ADDRESS")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

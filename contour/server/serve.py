@@ -1,0 +1,224 @@
+"""Puts the server together, runs it until it is told to stop, and takes it apart in the right order."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import grpc
+from google.longrunning import operations_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from contour.errors import ConfigError
+from contour.jobs.changes import Changes
+from contour.jobs.dispatcher import Dispatcher
+from contour.jobs.embedded import EmbeddedExecutor, EmbeddedSettings
+from contour.jobs.executor import Executor
+from contour.jobs.work import PLAN_RUNNER, RunnerSettings
+from contour.server.boundary import ErrorBoundary, Places
+from contour.server.config import ServerConfig, split_address
+from contour.server.contouring_service import ContouringServicer
+from contour.server.metrics import Metrics, MetricsPage, Sources
+from contour.server.model_service import ModelServicer
+from contour.server.operations import JobView, OperationsServicer
+from contour.server.series_service import SeriesServicer
+from contour.store import Store, StoreSettings, UploadLimits
+from contour.v1 import contouring_pb2_grpc, models_pb2_grpc, series_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+SERVICES = (
+    "contour.v1.SeriesService",
+    "contour.v1.ContouringService",
+    "contour.v1.ModelService",
+    "google.longrunning.Operations",
+)
+_SHORT_CALL_THREADS = 8
+_LAST_CALLS_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where the server really listens; `metrics` is empty where it does not."""
+
+    grpc: str
+    metrics: str
+
+
+Ready = Callable[[Addresses], None]
+
+
+def serve(config: ServerConfig, *, ready: Ready = lambda _addresses: None, runner: str = PLAN_RUNNER) -> int:
+    """Serve until SIGTERM or SIGINT; 0 after a graceful stop. Call it in the main thread.
+
+    A stop refuses new work, lets the running job end within `config.grace_s`, else puts it back into the queue; a
+    second signal ends the grace.
+
+    Args:
+        config: The settings.
+        ready: Called once, when calls are answered and the worker has its models loaded.
+        runner: What the worker runs, as `module:function`; a constant in code, never input.
+
+    Raises:
+        ContourError: the server cannot start.
+    """
+    stop, hurry = threading.Event(), threading.Event()
+    with ExitStack() as stack:
+        stack.enter_context(_signals(stop, hurry))
+        server = _Server(config, runner, stack)
+        ready(server.addresses)
+        log.info("serving")
+        while not stop.wait(timeout=60.0):
+            pass
+        log.info("stopping, grace %g s", config.grace_s)
+        server.stop(config.grace_s, hurry)
+    log.info("stopped")
+    return 0
+
+
+class _Server:
+    """The parts, in the order in which they need one another; each is handed to the stack to be closed."""
+
+    def __init__(self, config: ServerConfig, runner: str, stack: ExitStack) -> None:
+        self._stopping, self._stopped = threading.Event(), threading.Event()
+        self._changes = Changes()
+        self._metrics = Metrics()
+        self._store = stack.enter_context(Store(_store_settings(config), clock_s=time.time))
+        executor = EmbeddedExecutor(_executor_settings(config, runner), restarted=self._metrics.worker_restarted)
+        self._dispatcher = Dispatcher(self._store, executor, changes=self._changes, observer=self._metrics)
+        self._health = health.HealthServicer()
+        self._grpc, port = self._open_grpc(config, executor)
+        stack.callback(self._stop_grpc)
+        metrics_address = self._open_metrics(config, executor, stack)
+        self._dispatcher.start()
+        stack.callback(self._dispatcher.stop, 0.0)
+        self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        self.addresses = Addresses(grpc=_address(config.listen, port), metrics=metrics_address)
+
+    def stop(self, grace_s: float, hurry: threading.Event) -> None:
+        """Refuse new work, let the job end, then let the last calls end."""
+        self._stopping.set()
+        self._health.enter_graceful_shutdown()
+        self._dispatcher.stop(grace_s, hurry)
+        self._stopped.set()
+        self._changes.announce()
+        self._stop_grpc()
+
+    def _stop_grpc(self) -> None:
+        self._stopped.set()
+        self._grpc.stop(_LAST_CALLS_S).wait()
+
+    def _open_grpc(self, config: ServerConfig, executor: Executor) -> tuple[grpc.Server, int]:
+        streams = config.limits.streams
+        server = grpc.server(
+            ThreadPoolExecutor(max_workers=2 * streams + _SHORT_CALL_THREADS, thread_name_prefix="call"),
+            interceptors=[ErrorBoundary(self._metrics.refused)],
+            options=[("grpc.so_reuseport", 0)],
+        )
+        self._add_services(server, config, executor)
+        try:
+            port = server.add_insecure_port(config.listen)
+        except RuntimeError as error:
+            raise ConfigError(f"listen: {config.listen} cannot be listened on", reason="ADDRESS_IN_USE") from error
+        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        server.start()
+        return server, port
+
+    def _add_services(self, server: grpc.Server, config: ServerConfig, executor: Executor) -> None:
+        streams = config.limits.streams
+        uploads, watches = Places(streams, "uploads"), Places(streams, "watches, waits and fetches")
+        view = JobView(self._store, clock_s=time.time)
+        series_pb2_grpc.add_SeriesServiceServicer_to_server(
+            SeriesServicer(self._store, self._metrics, places=uploads, stopping=self._stopping), server
+        )
+        contouring = ContouringServicer(
+            self._store,
+            self._dispatcher,
+            view,
+            models=executor.models,
+            queue_limit=config.limits.queued_jobs,
+            changes=self._changes,
+            places=watches,
+            stopping=self._stopping,
+            stopped=self._stopped,
+        )
+        contouring_pb2_grpc.add_ContouringServiceServicer_to_server(contouring, server)
+        models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(executor.models), server)
+        operations = OperationsServicer(
+            self._store, self._dispatcher, view, changes=self._changes, places=watches, stopped=self._stopped
+        )
+        operations_pb2_grpc.add_OperationsServicer_to_server(operations, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+
+    def _open_metrics(self, config: ServerConfig, executor: Executor, stack: ExitStack) -> str:
+        self._metrics.watch(
+            Sources(
+                jobs_by_state=self._store.jobs.count_by_state,
+                store_bytes=lambda: self._store.files.used_bytes,
+                worker_bytes=executor.memory_bytes,
+                models=executor.models,
+            )
+        )
+        if not config.metrics_listen:
+            return ""
+        page = MetricsPage(self._metrics, *split_address(config.metrics_listen))
+        stack.callback(page.close)
+        return _address(config.metrics_listen, page.port)
+
+    def _set_health(self, status: int) -> None:
+        for service in ("", *SERVICES):
+            self._health.set(service, status)
+
+
+@contextmanager
+def _signals(stop: threading.Event, hurry: threading.Event) -> Iterator[None]:
+    """The first SIGTERM or SIGINT asks to stop, the next to hurry."""
+
+    def heard(_number: int, _frame: FrameType | None) -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, heard) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _address(asked: str, port: int) -> str:
+    return f"{asked.rpartition(':')[0]}:{port}"
+
+
+def _store_settings(config: ServerConfig) -> StoreSettings:
+    limits = UploadLimits(
+        instance_bytes=config.limits.instance_bytes, instances_per_series=config.limits.instances_per_series
+    )
+    return StoreSettings(
+        data_dir=config.data_dir,
+        limits=limits,
+        quota_bytes=config.limits.store_bytes,
+        most_attempts=config.limits.job_attempts,
+        database_url=config.database_url,
+    )
+
+
+def _executor_settings(config: ServerConfig, runner: str) -> EmbeddedSettings:
+    return EmbeddedSettings(
+        runner=runner,
+        runner_settings=RunnerSettings(
+            model_folders=tuple(str(folder) for folder in config.model_folders), default_model=config.default_model
+        ),
+        memory_bytes=config.limits.worker_memory_bytes,
+        job_limit_s=config.limits.job_s,
+        log_level=config.log_level,
+    )
