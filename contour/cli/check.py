@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from contour.errors import InputError
-
-if TYPE_CHECKING:
-    from contour.dicom.rtstruct_lint import LintFinding
 
 MAX_RTSTRUCT_BYTES = 512 * 1024 * 1024
 
@@ -40,19 +36,10 @@ def check(*, rtstruct: Path, ct_dir: Path, series_uid: str | None, as_json: bool
     findings = lint_rtstruct(data, series)
     errors = sum(finding.severity == "error" for finding in findings)
     if as_json:
-        click.echo(json.dumps({"errors": errors, "findings": [_plain(finding) for finding in findings]}, indent=2))
+        click.echo(json.dumps({"errors": errors, "findings": [finding.as_json() for finding in findings]}, indent=2))
     else:
         from contour.cli.tables import print_findings
 
         print_findings(findings)
     if errors:
         raise click.exceptions.Exit(1)
-
-
-def _plain(finding: LintFinding) -> dict[str, object]:
-    return {
-        "severity": finding.severity,
-        "reason": finding.reason,
-        "structure": finding.structure,
-        "message": finding.message,
-    }

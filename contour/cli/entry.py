@@ -49,9 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     sys.excepthook = _one_line_for_the_unexpected
     _set_up_logs(debug=False)
     try:
-        cli.main(args=arguments, prog_name="contour", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        exit_code = cli.main(args=arguments, prog_name="contour", standalone_mode=False)
     except click.Abort:
         _say("INTERRUPTED", "stopped before the end; no output was written")
         sys.exit(EXIT_INTERRUPTED)
@@ -70,6 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:  # file names stay out: clinics put patients' names into them
         _say("IO_ERROR", f"{type(error).__name__}: {error.strerror or 'reading or writing failed'}")
         sys.exit(EXIT_INPUT)
+    sys.exit(exit_code or 0)
 
 
 def _usage_line(error: click.ClickException) -> str:

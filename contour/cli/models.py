@@ -22,15 +22,13 @@ def models(*, card: str | None, models_dir: Path | None) -> None:
         click.echo(store.card(card).text)
         return
 
-    from contour.cli.tables import print_model
+    from contour.cli.tables import print_damaged_model, print_model
 
     names = store.names()
     for name in names:
         try:
-            intact = store.load(name, device="cpu").card.name == name
-            reason = ""
+            print_model(store.load(name, device="cpu").card)
         except ModelError as error:
-            intact, reason = False, str(error)
-        print_model(store.card(name), intact=intact, reason=reason)
+            print_damaged_model(name, error)
     if not names:
         click.echo("No models are installed.")

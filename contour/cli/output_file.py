@@ -36,7 +36,7 @@ def _kind_of_file(path: Path) -> str:
 
     wanted = ["SOPClassUID", "ApprovalStatus"]
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)  # type: ignore[arg-type]
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
         if dataset.get("SOPClassUID") != RT_STRUCTURE_SET_STORAGE:
             return "another DICOM object"
         if dataset.get("ApprovalStatus") == "APPROVED":

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contour.config import DEFAULT_MODEL
+from contour.errors import ModelError
 
 if TYPE_CHECKING:
     from contour.cli.planned import Planned
@@ -46,13 +47,17 @@ EXTERNAL = "External"
 """The one structure that no network contours."""
 
 
-def print_model(card: ModelCard, *, intact: bool, reason: str) -> None:
-    """A heading and the structures with their Dice on patients that the model had not seen."""
+def print_damaged_model(name: str, error: ModelError) -> None:
+    """Why a model that is installed can't be used."""
+    console().print(Text(f"{name}: DAMAGED: {error}", style="bold red"))
+
+
+def print_model(card: ModelCard) -> None:
+    """Of a model whose files are intact: a heading, and Dice per structure on patients that it had not seen."""
     out = console()
-    state = "files intact" if intact else f"DAMAGED: {reason}"
     default = ", default" if card.name == DEFAULT_MODEL else ""
     size_mb = card.size_bytes / 1e6
-    heading = f"{card.name} {card.version}{default}: {card.region}, {card.licence}, {size_mb:.1f} MB, {state}"
+    heading = f"{card.name} {card.version}{default}: {card.region}, {card.licence}, {size_mb:.1f} MB, files intact"
     out.print(Text(heading, style="bold"))
     measured = {row.structure: row for row in card.measured}
     table = Table()
@@ -79,8 +84,8 @@ def print_findings(findings: Sequence[LintFinding]) -> None:
         for finding in sorted(findings, key=lambda each: order.index(each.severity)):
             table.add_row(
                 Text(finding.severity, style=styles[finding.severity]),
-                Text(finding.reason),
-                Text(finding.structure or ""),
+                Text(finding.code),
+                Text(finding.roi),
                 Text(finding.message),
             )
         out.print(table)

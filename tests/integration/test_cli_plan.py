@@ -12,6 +12,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from contour.cli import main
 from contour.dicom.rtstruct_reader import read_rtstruct
 from tests.tiny_model import FOUND, save_tiny_model
 
@@ -24,6 +25,19 @@ def contour(*arguments):
     return subprocess.run(
         [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, env=ENVIRONMENT, check=False
     )
+
+
+@pytest.fixture
+def here(capsys, monkeypatch):
+    """The same command in this process, which has torch already."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+        with pytest.raises(SystemExit) as ended:
+            main(list(map(str, arguments)))
+        return subprocess.CompletedProcess(arguments, ended.value.code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -62,55 +76,55 @@ def test_the_file_is_whole_and_nothing_else_is_beside_it(planned):
     assert out.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_check_passes_what_plan_wrote_and_says_so_in_json(planned, coarse_series):
+def test_check_passes_what_plan_wrote_and_says_so_in_json(here, planned, coarse_series):
     out, _ = planned
-    done = contour("check", out, coarse_series.ct_folder, "--json")
+    done = here("check", out, coarse_series.ct_folder, "--json")
     report = json.loads(done.stdout)
     assert (done.returncode, report["errors"]) == (0, 0), done.stdout
 
 
-def test_check_ends_with_1_where_contours_lie_in_another_frame(planned, coarse_series, tmp_path):
+def test_check_ends_with_1_where_contours_lie_in_another_frame(here, planned, coarse_series, tmp_path):
     dataset = pydicom.dcmread(planned[0])
     for item in dataset.StructureSetROISequence:
         item.ReferencedFrameOfReferenceUID = "2.25.42"
     dataset.ReferencedFrameOfReferenceSequence[0].FrameOfReferenceUID = "2.25.42"
     dataset.save_as(tmp_path / "moved.dcm")
-    done = contour("check", tmp_path / "moved.dcm", coarse_series.ct_folder)
+    done = here("check", tmp_path / "moved.dcm", coarse_series.ct_folder)
     assert done.returncode == 1
     assert "error" in done.stdout
     assert "Traceback" not in done.stderr
 
 
-def test_check_refuses_what_is_no_rtstruct_in_one_line(coarse_series):
-    done = contour("check", coarse_series.ct_paths[0], coarse_series.ct_folder)
+def test_check_refuses_what_is_no_rtstruct_in_one_line(here, coarse_series):
+    done = here("check", coarse_series.ct_paths[0], coarse_series.ct_folder)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("contour: NOT_RTSTRUCT: ")
 
 
-def test_an_unknown_model_is_told_with_those_installed_and_no_file(coarse_series, models, tmp_path):
+def test_an_unknown_model_is_told_with_those_installed_and_no_file(here, coarse_series, models, tmp_path):
     out = tmp_path / "RS.dcm"
-    done = contour("plan", coarse_series.ct_folder, "--out", out, "--models", models, "--model", "none_such")
+    done = here("plan", coarse_series.ct_folder, "--out", out, "--models", models, "--model", "none_such")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("contour: UNKNOWN_MODEL: ")
     assert "tiny" in done.stderr
     assert not out.exists()
 
 
-def test_models_lists_name_version_licence_and_structures(models):
-    done = contour("models", "--models", models)
+def test_models_lists_name_version_licence_and_structures(here, models):
+    done = here("models", "--models", models)
     assert done.returncode == 0
     assert "tiny 0.0.1" in done.stdout
     assert "files intact" in done.stdout
     assert "Parotid_L" in done.stdout
 
 
-def test_a_model_whose_weights_changed_is_told_as_damaged_and_not_used(tmp_path, coarse_series):
+def test_a_model_whose_weights_changed_is_told_as_damaged_and_not_used(here, tmp_path, coarse_series):
     folder = save_tiny_model(tmp_path / "models")
     weights = folder / "tiny" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    assert "DAMAGED: MODEL_FILE_CHANGED" in contour("models", "--models", folder).stdout
+    assert "DAMAGED: MODEL_FILE_CHANGED" in here("models", "--models", folder).stdout
     out = tmp_path / "RS.dcm"
-    done = contour("plan", coarse_series.ct_folder, "--out", out, "--models", folder, "--model", "tiny")
+    done = here("plan", coarse_series.ct_folder, "--out", out, "--models", folder, "--model", "tiny")
     assert (done.returncode, out.exists()) == (1, False)
     assert done.stderr.splitlines()[-1].startswith("contour: MODEL_FILE_CHANGED: ")
 
@@ -130,9 +144,9 @@ def test_ctrl_c_ends_with_130_and_no_file(coarse_series, models, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_phantom_refuses_a_folder_that_is_not_empty(tmp_path):
+def test_phantom_refuses_a_folder_that_is_not_empty(here, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    done = contour("phantom", tmp_path)
+    done = here("phantom", tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("contour: OUTPUT_EXISTS: ")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
