@@ -7,8 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydicom.uid import UID, CTImageStorage, DeflatedExplicitVRLittleEndian, EnhancedCTImageStorage
-from pydicom.uid import LegacyConvertedEnhancedCTImageStorage as LegacyEnhancedCTImageStorage
+from pydicom.uid import (
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+)
 
 from contour.dicom.instances import FileInstance, InstanceSource
 from contour.dicom.slice_header import (
@@ -17,12 +23,15 @@ from contour.dicom.slice_header import (
     frame_count,
     head_checksum,
     image_type,
+    is_placed,
     parse_slice_header,
 )
+from contour.dicom.uids import is_uid, uid_name
 from contour.dicom.vetting import DEFAULT_LIMITS, ExaminedInstance, examine_instance, is_part_10
 from contour.errors import Finding, InputError
 
-_ENHANCED = frozenset((EnhancedCTImageStorage, LegacyEnhancedCTImageStorage))
+_ENHANCED = frozenset((EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage))
+_SLICES = frozenset((CTImageStorage, MRImageStorage, PositronEmissionTomographyImageStorage))
 _HEAD_BYTES = 132
 _MOST_FILES = 50_000
 _MOST_NAMED = 5
@@ -123,6 +132,7 @@ class _Scan:
         self._broken: dict[str, list[Finding]] = {}
         self._aside: dict[tuple[str, str], list[str]] = {}
         self._problems: list[Finding] = []
+        self._foreign: list[tuple[str, tuple[str, str], str]] = []
 
     def add(self, source: InstanceSource) -> None:
         self.instances += 1
@@ -133,7 +143,9 @@ class _Scan:
         examined = examine_instance(data, wanted=SLICE_TAGS)
         series_uid = examined.summary.series_instance_uid
         why_aside = _why_set_aside(examined)
-        if why_aside is not None:
+        if why_aside is not None and why_aside[0] == "NOT_CT" and _is_slice(examined):
+            self._foreign.append((series_uid, why_aside, source.label))
+        elif why_aside is not None:
             self.set_aside(*why_aside, source.label)
         elif examined.problem is not None:
             known = examined.summary.sop_class_uid and "SeriesInstanceUID" not in examined.summary.derived_uids
@@ -150,6 +162,13 @@ class _Scan:
         self._aside.setdefault((reason, what), []).append(label)
 
     def inventory(self) -> Inventory:
+        """What was added; a slice of another class or modality is a fault of the CT series that it claims to be in."""
+        for series_uid, (reason, what), label in self._foreign:
+            if series_uid in self._headers:
+                problem = Finding(reason=reason, message=f"{what} among the slices of a CT series")
+                self._add_problem(series_uid, problem, label)
+            else:
+                self.set_aside(reason, what, label)
         uids = list(dict.fromkeys((*self._headers, *self._broken)))
         series = tuple(
             FoundSeries(
@@ -177,16 +196,20 @@ class _Scan:
         (self._broken.setdefault(series_uid, []) if series_uid else self._problems).append(named)
 
 
+def _is_slice(examined: ExaminedInstance) -> bool:
+    return examined.summary.sop_class_uid in _SLICES and is_placed(examined)
+
+
 def _why_set_aside(examined: ExaminedInstance) -> tuple[str, str] | None:
     """(reason, what it is) for an instance that is no slice of a CT series; None for a slice, broken or not."""
     summary = examined.summary
-    if not summary.sop_class_uid:
+    if not is_uid(summary.sop_class_uid):
         foreign = examined.problem is not None and examined.problem.reason == "NOT_DICOM"
         return ("NOT_DICOM", "no DICOM file") if foreign else None
     if summary.sop_class_uid in _ENHANCED:
         return "ENHANCED_CT", "multi-frame Enhanced CT, which is not read: convert it to CT Image Storage"
     if summary.sop_class_uid != CTImageStorage:
-        return "NOT_CT", _class_name(summary.sop_class_uid)
+        return "NOT_CT", uid_name(summary.sop_class_uid)
     if summary.modality != "CT" and (examined.problem is None or summary.modality):
         return "NOT_CT", f"CT Image Storage of modality {summary.modality or 'none'}"
     if "LOCALIZER" in image_type(examined):
@@ -194,14 +217,9 @@ def _why_set_aside(examined: ExaminedInstance) -> tuple[str, str] | None:
     return None
 
 
-def _class_name(sop_class_uid: str) -> str:
-    return UID(sop_class_uid).name if UID(sop_class_uid).is_valid else "an object of unknown class"
-
-
 def _aside_finding(reason: str, what: str, labels: list[str]) -> Finding:
-    named = ", ".join(labels[:_MOST_NAMED]) + (
-        f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
-    )
+    rest = len(labels) - _MOST_NAMED
+    named = ", ".join(labels[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
     return Finding(
         reason=reason,
         message=f"set aside {len(labels)} ({what}): {named}",

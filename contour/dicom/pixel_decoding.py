@@ -11,7 +11,6 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     JPEG2000,
-    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -27,13 +26,14 @@ from pydicom.uid import (
 from contour.dicom.element_walk import PixelPlace
 from contour.dicom.encoded_frames import declared_size, is_complete
 from contour.dicom.slice_header import StoredFormat
+from contour.dicom.uids import uid_name
 from contour.errors import InputError
 
 NATIVE_SYNTAXES = frozenset(
     (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 )
 _JPEG_LOSSLESS_SYNTAXES = frozenset((JPEGLossless, JPEGLosslessSV1))
-_CODEC_PACKAGES = {
+_CODEC_PACKAGES: dict[str, str] = {
     JPEG2000Lossless: "pylibjpeg-openjpeg",
     JPEG2000: "pylibjpeg-openjpeg",
     JPEGLSLossless: "pyjpegls",
@@ -53,8 +53,8 @@ def check_syntax(transfer_syntax_uid: str) -> None:
     """
     if transfer_syntax_uid in NATIVE_SYNTAXES:
         return
-    name = UID(transfer_syntax_uid).name
-    package = _CODEC_PACKAGES.get(UID(transfer_syntax_uid))
+    name = uid_name(transfer_syntax_uid)
+    package = _CODEC_PACKAGES.get(transfer_syntax_uid)
     if package is None:
         raise InputError(f"transfer syntax {name} is not supported", reason="UNSUPPORTED_TRANSFER_SYNTAX")
     if transfer_syntax_uid in _JPEG_LOSSLESS_SYNTAXES:
@@ -150,7 +150,7 @@ def _decompressed(body: bytes, place: PixelPlace, stored: StoredFormat) -> NDArr
         else:
             values = _by_pydicom(frame, stored)
     except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError, IndexError, OSError, MemoryError):
-        name = UID(stored.transfer_syntax_uid).name
+        name = uid_name(stored.transfer_syntax_uid)
         raise InputError(f"pixel data cannot be decoded as {name}", reason="UNDECODABLE_PIXEL_DATA") from None
     if values.shape != (stored.rows, stored.columns):
         raise InputError(

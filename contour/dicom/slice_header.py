@@ -101,6 +101,11 @@ def image_type(examined: ExaminedInstance) -> tuple[str, ...]:
     return tuple(_text(examined, "ImageType").split("\\"))
 
 
+def is_placed(examined: ExaminedInstance) -> bool:
+    """True where the instance has a position in the patient, as a slice does."""
+    return bool(_text(examined, "ImagePositionPatient"))
+
+
 def frame_count(examined: ExaminedInstance) -> int:
     """Number of Frames; 1 where it is absent, as it is in CT Image Storage."""
     text = _text(examined, "NumberOfFrames")

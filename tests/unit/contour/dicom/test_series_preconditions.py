@@ -248,6 +248,14 @@ def test_another_modality_in_ct_image_storage_is_not_ct(series: list[Path], refu
     assert refusal_of(series[0].parent).reason == "NOT_CT"
 
 
+@pytest.mark.parametrize("values", [{"SOPClassUID": MRImageStorage, "Modality": "MR"}, {"Modality": "MR"}])
+def test_a_foreign_slice_at_the_end_of_a_series_is_not_dropped(
+    series: list[Path], refusal_of: Refusal, values: dict[str, str]
+) -> None:
+    edit(series[-1], **values)
+    assert refusal_of(series[0].parent).reason == "NOT_CT"
+
+
 def test_enhanced_ct_is_refused_by_name(series: list[Path], refusal_of: Refusal) -> None:
     for path in series:
         edit(path, SOPClassUID=EnhancedCTImageStorage)
