@@ -1,12 +1,22 @@
 """One TOML file, one frozen configuration; a key that is not known is an error at start.
 
-listen = "127.0.0.1:50051"        # gRPC
-metrics = "127.0.0.1:9464"        # Prometheus' /metrics over HTTP
-data = "contour-data"             # jobs and series; relative to this file's folder
+Every key with its default, but for the models' folders:
 
-[models]
-folders = ["/srv/contour/models"] # searched before the installed ones
-default = "head_neck_oar"
+    listen = "127.0.0.1:50051"        # gRPC
+    metrics = "127.0.0.1:9464"        # Prometheus' /metrics over HTTP; "" for none
+    data = "contour-data"             # jobs and series; relative to this file's folder
+    allow_insecure_remote = false     # let it listen beyond this machine, behind something that keeps strangers out
+    database_url = ""                 # "" for SQLite in the data folder
+    grace_s = 30.0                    # for the running job after SIGTERM
+    log_level = "INFO"
+
+    [models]
+    folders = ["/srv/contour/models"] # searched before the installed ones
+    default = "head_neck_oar"
+
+    [limits]                          # contour.server.config.ServerLimits
+    queued_jobs = 100
+    worker_memory_bytes = 0
 """
 
 from __future__ import annotations
@@ -18,6 +28,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from contour.errors import ConfigError
+from contour.server.config import ServerConfig, ServerLimits
 
 _T = TypeVar("_T")
 
@@ -39,7 +50,31 @@ class Config:
     listen: str = "127.0.0.1:50051"
     metrics: str = "127.0.0.1:9464"
     data: Path = Path("contour-data")
+    allow_insecure_remote: bool = False
+    database_url: str = field(default="", repr=False)
+    grace_s: float = 30.0
+    log_level: str = "INFO"
     models: ModelSettings = field(default_factory=ModelSettings)
+    limits: ServerLimits = field(default_factory=ServerLimits)
+
+    def for_server(self) -> ServerConfig:
+        """What the server is started with.
+
+        Raises:
+            ConfigError: a value that the server refuses.
+        """
+        return ServerConfig(
+            data_dir=self.data,
+            listen=self.listen,
+            metrics_listen=self.metrics,
+            allow_insecure_remote=self.allow_insecure_remote,
+            model_folders=self.models.folders,
+            default_model=self.models.default,
+            database_url=self.database_url,
+            grace_s=self.grace_s,
+            log_level=self.log_level,
+            limits=self.limits,
+        )
 
 
 def load_config(path: Path | None) -> Config:
