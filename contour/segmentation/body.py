@@ -25,7 +25,7 @@ TISSUE_HU = -500.0
 _COARSE_MM = 3.0
 _OPENING_MM = 6.0
 _BAND_MM = 6.0
-_SECOND_PART = 0.05
+_SECOND_PART = 0.02
 _SMALLEST_BODY_ML = 20.0
 _IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], dtype=bool)
 

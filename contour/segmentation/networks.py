@@ -15,22 +15,28 @@ from monai.networks.nets.unet import UNet
 from torch import nn
 
 from contour.errors import ModelError
-from contour.segmentation.spec import NetworkSpec
+from contour.segmentation.spec import ModelSpec
 
 _LARGEST_WIDTH = 2048
 _MOST_LEVELS = 8
 
 
-def build_network(spec: NetworkSpec, *, channels_in: int, channels_out: int) -> nn.Module:
-    """The network of a spec, randomly initialised; (n, channels_in, z, y, x) to (n, channels_out, z, y, x) logits.
+def build_network(spec: ModelSpec) -> nn.Module:
+    """The network of a spec, randomly initialised; (n, windows, z, y, x) to (n, structures, z, y, x) logits.
 
     Raises:
-        ModelError: unknown architecture or arguments; reason BAD_MODEL_SPEC.
+        ModelError: unknown architecture or arguments, or a patch that the network cannot halve as often as it
+            wants to; reason BAD_MODEL_SPEC.
     """
-    builder = _BUILDERS.get(spec.architecture)
+    builder = _BUILDERS.get(spec.network.architecture)
     if builder is None:
-        raise _bad(f"unknown architecture {spec.architecture!r}, expected one of {sorted(_BUILDERS)}")
-    return builder(dict(spec.arguments), channels_in, channels_out)
+        raise _bad(f"unknown architecture {spec.network.architecture!r}, expected one of {sorted(_BUILDERS)}")
+    arguments = dict(spec.network.arguments)
+    network = builder(arguments, len(spec.input.windows_hu), len(spec.structures))
+    multiple = 2 ** (len(arguments.get("filters", [0] * 4)) - 1)
+    if any(size % multiple for size in spec.input.patch_zyx):
+        raise _bad(f"patch_zyx must be multiples of {multiple} for this network, found {spec.input.patch_zyx}")
+    return network
 
 
 def _dyn_unet(arguments: Mapping[str, Any], channels_in: int, channels_out: int) -> nn.Module:

@@ -27,7 +27,8 @@ class InputSpec:
     """How a CT becomes the network's input.
 
     `windows_hu` gives one channel per (low, high): clipped to it and scaled to -1 … 1. Outside the body every
-    voxel is `outside_hu`. `overlap` is the share by which neighbouring windows overlap.
+    voxel is `outside_hu`. `overlap` is the share by which neighbouring windows overlap. With `mirrored_too` the network
+    is asked a second time with left and right exchanged, and the two answers are averaged.
     """
 
     spacing_zyx_mm: Triple
@@ -36,6 +37,7 @@ class InputSpec:
     outside_hu: float
     margin_mm: float
     overlap: float
+    mirrored_too: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,7 @@ def _input(reader: _Table) -> InputSpec:
         outside_hu=reader.number("outside_hu"),
         margin_mm=reader.number("margin_mm"),
         overlap=reader.number("overlap"),
+        mirrored_too=reader.take("mirrored_too", bool, False),
     )
     reader.finish()
     if not all(0.1 <= step <= 20 for step in parsed.spacing_zyx_mm):

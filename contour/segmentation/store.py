@@ -104,11 +104,22 @@ class ModelStore:
         """
         folder, files = self._find(name)
         spec = parse_spec(_proven(folder, _SPEC, files).decode("utf-8", "replace"))
-        network = build_network(spec.network, channels_in=len(spec.input.windows_hu), channels_out=len(spec.structures))
+        network = build_network(spec)
         _fill(network, _proven(folder, _WEIGHTS, files), name)
         place = device or best_device()
         network = network.eval().to(place, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         return LoadedModel(card=_card(folder, files, spec), spec=spec, network=network, device=place)
+
+    def record_evaluation(self, name: str, *, card_text: str, evaluation: str) -> None:
+        """Replace a model's card and its measured results; the weights stay.
+
+        Raises:
+            NotFoundError: no such model; reason UNKNOWN_MODEL.
+            ModelError: a file of the model is not what the manifest says.
+        """
+        folder, files = self._find(name)
+        kept = {file: _proven(folder, file, files) for file in (_SPEC, _WEIGHTS)}
+        _write_model(folder, {**kept, _CARD: card_text.encode(), _EVALUATION: evaluation.encode()})
 
     def _find(self, name: str) -> tuple[Path, Mapping[str, str]]:
         for folder in self._folders:
@@ -145,7 +156,7 @@ def save_model(
     spec = parse_spec(spec_text)
     if spec.name != folder.name or not _NAME.fullmatch(folder.name):
         raise ModelError(f"folder {folder.name!r} must be named as its spec's model, {spec.name!r}")
-    network = build_network(spec.network, channels_in=len(spec.input.windows_hu), channels_out=len(spec.structures))
+    network = build_network(spec)
     halves = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in weights.items()
@@ -159,10 +170,15 @@ def save_model(
     if evaluation is not None:
         files[_EVALUATION] = evaluation.encode()
     _fill(network, files[_WEIGHTS], spec.name)
+    _write_model(folder, files)
+
+
+def _write_model(folder: Path, files: Mapping[str, bytes]) -> None:
+    """All files of a model, then the manifest beside its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         _write(folder / name, data)
-    manifest = {**_read_manifest(folder.parent), spec.name: {n: _sha256(d) for n, d in sorted(files.items())}}
+    manifest = {**_read_manifest(folder.parent), folder.name: {n: _sha256(d) for n, d in sorted(files.items())}}
     lines = ["# sha256 of every file of every model here; written by save_model.", "schema = 1"]
     for model, hashes in sorted(manifest.items()):
         lines += ["", f"[models.{model}]", *(f'"{name}" = "{value}"' for name, value in hashes.items())]

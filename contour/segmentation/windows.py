@@ -81,6 +81,14 @@ def probabilities(
 
 def _answer(hu: torch.Tensor, model: LoadedModel) -> torch.Tensor:
     inputs = to_channels(hu.to(model.device), model.spec.input.windows_hu)
+    logits = _ask(inputs, model)
+    if model.spec.input.mirrored_too:
+        mirrored = _ask(inputs.flip(-1), model).flip(-1)
+        logits = (logits + mirrored[list(model.spec.mirror_channels)]) * 0.5
+    return logits
+
+
+def _ask(inputs: torch.Tensor, model: LoadedModel) -> torch.Tensor:
     inputs = inputs.contiguous(memory_format=torch.channels_last_3d)
     with torch.autocast(model.device, dtype=torch.bfloat16, enabled=model.device != "cpu" or native_bf16()):
         logits: torch.Tensor = model.network(inputs)[0]
