@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from contour.dicom.ct_series import CtSeries, SliceReference
+from contour.dicom.instance_findings import about_instance, told_together
 from contour.dicom.instances import BytesInstance, InstanceSource
 from contour.dicom.inventory import FoundSeries, Inventory, scan_instances, scan_sources
 from contour.dicom.patient_header import structure_set_header
@@ -105,7 +106,7 @@ def _nothing_to_read(inventory: Inventory) -> InputError:
     if not inventory.instances:
         return InputError("no file at all, expected a CT series", reason="EMPTY_FOLDER")
     if inventory.problems:
-        return SeriesRejectedError(inventory.problems)
+        return SeriesRejectedError(told_together(inventory.problems))
     reasons = {finding.reason for finding in inventory.set_aside}
     found = "; ".join(finding.message for finding in inventory.set_aside)
     if "ENHANCED_CT" in reasons:
@@ -122,7 +123,7 @@ def _listed(series: Sequence[FoundSeries]) -> str:
 def _read(inventory: Inventory, series_instance_uid: str | None, on_fraction: OnFraction | None) -> CtSeries:
     series = select_series(inventory, series_instance_uid)
     broken = (*series.problems, *inventory.problems)
-    findings = broken or _series_findings(series.headers)
+    findings = told_together(broken) or _series_findings(series.headers)
     if findings:
         raise SeriesRejectedError(findings)
     frame_uid = series.headers[0].frame_of_reference_uid or derive_uid(
@@ -235,8 +236,7 @@ def _fill(headers: Sequence[SliceHeader], volume_zyx: NDArray[Any], on_fraction:
         try:
             return _fill_slice(header, volume_zyx[place])
         except InputError as error:
-            label = header.source.label
-            return Finding(reason=error.reason, message=f"{label}: {error.message}", measured=(("instance", label),))
+            return about_instance(header.source.label, error.reason, error.message)
 
     findings: list[Finding] = []
     executor = ThreadPoolExecutor(max_workers=_DECODERS, thread_name_prefix="decode")
@@ -251,7 +251,7 @@ def _fill(headers: Sequence[SliceHeader], volume_zyx: NDArray[Any], on_fraction:
     finally:
         executor.shutdown(cancel_futures=True)
     if findings:
-        raise SeriesRejectedError(tuple(findings))
+        raise SeriesRejectedError(told_together(findings))
     return True
 
 

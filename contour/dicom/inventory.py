@@ -16,6 +16,7 @@ from pydicom.uid import (
     PositronEmissionTomographyImageStorage,
 )
 
+from contour.dicom.instance_findings import about_instance, names
 from contour.dicom.instances import FileInstance, InstanceSource
 from contour.dicom.slice_header import (
     SLICE_TAGS,
@@ -34,7 +35,6 @@ _ENHANCED = frozenset((EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageSto
 _SLICES = frozenset((CTImageStorage, MRImageStorage, PositronEmissionTomographyImageStorage))
 _HEAD_BYTES = 132
 _MOST_FILES = 50_000
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +98,15 @@ def _files(paths: Iterable[Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        for folder, _, names in os.walk(path):
-            found += (Path(folder, name) for name in names)
+        for folder, _, files in os.walk(path, onerror=_stop_at_unreadable_folder):
+            found += (Path(folder, name) for name in files)
             if len(found) > _MOST_FILES:
                 raise InputError(f"more than {_MOST_FILES} files", reason="TOO_MANY_FILES")
     return sorted(found)
+
+
+def _stop_at_unreadable_folder(error: OSError) -> None:
+    raise InputError("a folder cannot be read", reason="UNREADABLE_FILE") from error
 
 
 def _looks_like_dicom(path: Path, scan: _Scan) -> bool:
@@ -188,11 +192,7 @@ class _Scan:
         return parse_slice_header(examined, source, head_checksum(data, examined.pixels, deflated=deflated))
 
     def _add_problem(self, series_uid: str, problem: Finding, label: str) -> None:
-        named = Finding(
-            reason=problem.reason,
-            message=f"{label}: {problem.message}",
-            measured=(("instance", label), *problem.measured),
-        )
+        named = about_instance(label, problem.reason, problem.message, problem.measured)
         (self._broken.setdefault(series_uid, []) if series_uid else self._problems).append(named)
 
 
@@ -218,8 +218,7 @@ def _why_set_aside(examined: ExaminedInstance) -> tuple[str, str] | None:
 
 
 def _aside_finding(reason: str, what: str, labels: list[str]) -> Finding:
-    rest = len(labels) - _MOST_NAMED
-    named = ", ".join(labels[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    named = names(labels)
     return Finding(
         reason=reason,
         message=f"set aside {len(labels)} ({what}): {named}",

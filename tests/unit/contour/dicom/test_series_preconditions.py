@@ -170,6 +170,16 @@ def test_every_finding_is_reported_not_only_the_first(series: list[Path], refusa
     assert sorted(finding.reason for finding in error.findings) == ["MISSING_ATTRIBUTE", "TRUNCATED_PIXEL_DATA"]
 
 
+def test_what_many_slices_lack_is_told_once(series: list[Path], refusal_of: Refusal) -> None:
+    for path in series:
+        edit(path, RescaleSlope=None)
+    error = refusal_of(series[0].parent)
+    assert isinstance(error, SeriesRejectedError)
+    assert len(error.findings) == 1
+    assert measured(error)["count"] == "9"
+    assert error.message.endswith("CT.0005.dcm and 4 more)")
+
+
 @pytest.mark.parametrize("left", [1, 2])
 def test_too_few_slices_are_counted(series: list[Path], refusal_of: Refusal, left: int) -> None:
     for path in series[left:]:
