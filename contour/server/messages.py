@@ -60,6 +60,7 @@ def verdict_message(verdict: InstanceVerdict) -> series_pb2.UploadInstancesRespo
         verdict=VERDICTS[verdict.verdict],
         finding=None if verdict.finding is None else finding_message(verdict.finding),
         stored_bytes=verdict.stored_bytes,
+        sop_class_uid=verdict.sop_class_uid,
     )
 
 

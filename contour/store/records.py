@@ -39,12 +39,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceVerdict:
-    """A verdict, why, and how much is stored."""
+    """A verdict, why, how much is stored, and for an accepted instance what it is."""
 
     sha256: str
     verdict: Verdict
     stored_bytes: int
     finding: Finding | None = None
+    sop_class_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,12 @@ def earlier_verdict(session: Session, series_id: str, sha256: str) -> InstanceVe
     held = select(InstanceRow).where(InstanceRow.series_id == series_id, InstanceRow.sha256 == sha256)
     accepted = session.scalar(held)
     if accepted is not None:
-        return InstanceVerdict(sha256=sha256, verdict=Verdict.ALREADY_ACCEPTED, stored_bytes=int(accepted.size_bytes))
+        return InstanceVerdict(
+            sha256=sha256,
+            verdict=Verdict.ALREADY_ACCEPTED,
+            stored_bytes=int(accepted.size_bytes),
+            sop_class_uid=accepted.sop_class_uid,
+        )
     refused = session.scalar(select(RefusedRow).where(RefusedRow.series_id == series_id, RefusedRow.sha256 == sha256))
     if refused is None:
         return None
@@ -115,8 +120,9 @@ def wrong_count(held: int, expected: int) -> Finding:
 
 def nothing_usable(series: StoredSeries) -> Finding:
     """The finding on a series without a DICOM file."""
+    files = len(series.set_aside)
     return Finding(
-        reason="NO_CT_IMAGES",
-        message=f"no DICOM instance among {len(series.set_aside)} files, expected a CT series",
-        measured=(("files", str(len(series.set_aside))),),
+        reason="NO_DICOM" if files else "EMPTY_FOLDER",
+        message=f"none of {files} files is a DICOM instance" if files else "no file at all, expected a CT series",
+        measured=(("files", str(files)),),
     )

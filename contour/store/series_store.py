@@ -265,8 +265,12 @@ class SeriesStore:
                         )
                     )
             except IntegrityError:  # the same instance came twice at once
-                return InstanceVerdict(sha256=sha256, verdict=Verdict.ALREADY_ACCEPTED, stored_bytes=size_bytes)
-        return InstanceVerdict(sha256=sha256, verdict=Verdict.ACCEPTED, stored_bytes=size_bytes)
+                verdict = Verdict.ALREADY_ACCEPTED
+            else:
+                verdict = Verdict.ACCEPTED
+        return InstanceVerdict(
+            sha256=sha256, verdict=verdict, stored_bytes=size_bytes, sop_class_uid=identity.sop_class_uid
+        )
 
     def _refuse(self, series_id: str, sha256: str, verdict: Verdict, finding: Finding) -> InstanceVerdict:
         with self._database.write() as session:

@@ -26,17 +26,17 @@ from contour.v1 import findings_pb2 as contour_dot_v1_dot_findings__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63ontour/v1/series.proto\x12\ncontour.v1\x1a\x19\x63ontour/v1/findings.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x01\n\x06Series\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.contour.v1.SeriesState\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcomplete_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tinstances\x18\x05 \x01(\x05\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12%\n\x08\x66indings\x18\x07 \x03(\x0b\x32\x13.contour.v1.Finding\")\n\x13\x43reateSeriesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\":\n\x14\x43reateSeriesResponse\x12\"\n\x06series\x18\x01 \x01(\x0b\x32\x12.contour.v1.Series\"\\\n\rInstanceStart\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x14\n\x0coffset_bytes\x18\x04 \x01(\x03\"]\n\x16UploadInstancesRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.contour.v1.InstanceStartH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x93\x01\n\x17UploadInstancesResponse\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12,\n\x07verdict\x18\x02 \x01(\x0e\x32\x1b.contour.v1.InstanceVerdict\x12$\n\x07\x66inding\x18\x03 \x01(\x0b\x32\x13.contour.v1.Finding\x12\x14\n\x0cstored_bytes\x18\x04 \x01(\x03\"=\n\x18GetInstanceUploadRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"\x85\x01\n\x19GetInstanceUploadResponse\x12,\n\x07verdict\x18\x01 \x01(\x0e\x32\x1b.contour.v1.InstanceVerdict\x12$\n\x07\x66inding\x18\x02 \x01(\x0b\x32\x13.contour.v1.Finding\x12\x14\n\x0cstored_bytes\x18\x03 \x01(\x03\"F\n\x15\x43ompleteSeriesRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12\x1a\n\x12\x65xpected_instances\x18\x02 \x01(\x05\"<\n\x16\x43ompleteSeriesResponse\x12\"\n\x06series\x18\x01 \x01(\x0b\x32\x12.contour.v1.Series\"%\n\x10GetSeriesRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\"7\n\x11GetSeriesResponse\x12\"\n\x06series\x18\x01 \x01(\x0b\x32\x12.contour.v1.Series\":\n\x11ListSeriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Q\n\x12ListSeriesResponse\x12\"\n\x06series\x18\x01 \x03(\x0b\x32\x12.contour.v1.Series\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x13\x44\x65leteSeriesRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteSeriesResponse*]\n\x0bSeriesState\x12\x1c\n\x18SERIES_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11SERIES_STATE_OPEN\x10\x01\x12\x19\n\x15SERIES_STATE_COMPLETE\x10\x02*\xfa\x01\n\x0fInstanceVerdict\x12 \n\x1cINSTANCE_VERDICT_UNSPECIFIED\x10\x00\x12\x1d\n\x19INSTANCE_VERDICT_ACCEPTED\x10\x01\x12%\n!INSTANCE_VERDICT_ALREADY_ACCEPTED\x10\x02\x12\x1d\n\x19INSTANCE_VERDICT_REJECTED\x10\x03\x12\x1e\n\x1aINSTANCE_VERDICT_SET_ASIDE\x10\x04\x12\x1d\n\x19INSTANCE_VERDICT_CONFLICT\x10\x05\x12!\n\x1dINSTANCE_VERDICT_WRONG_OFFSET\x10\x06\x32\xe7\x04\n\rSeriesService\x12Q\n\x0c\x43reateSeries\x12\x1f.contour.v1.CreateSeriesRequest\x1a .contour.v1.CreateSeriesResponse\x12^\n\x0fUploadInstances\x12\".contour.v1.UploadInstancesRequest\x1a#.contour.v1.UploadInstancesResponse(\x01\x30\x01\x12`\n\x11GetInstanceUpload\x12$.contour.v1.GetInstanceUploadRequest\x1a%.contour.v1.GetInstanceUploadResponse\x12W\n\x0e\x43ompleteSeries\x12!.contour.v1.CompleteSeriesRequest\x1a\".contour.v1.CompleteSeriesResponse\x12H\n\tGetSeries\x12\x1c.contour.v1.GetSeriesRequest\x1a\x1d.contour.v1.GetSeriesResponse\x12K\n\nListSeries\x12\x1d.contour.v1.ListSeriesRequest\x1a\x1e.contour.v1.ListSeriesResponse\x12Q\n\x0c\x44\x65leteSeries\x12\x1f.contour.v1.DeleteSeriesRequest\x1a .contour.v1.DeleteSeriesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63ontour/v1/series.proto\x12\ncontour.v1\x1a\x19\x63ontour/v1/findings.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x01\n\x06Series\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.contour.v1.SeriesState\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcomplete_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tinstances\x18\x05 \x01(\x05\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12%\n\x08\x66indings\x18\x07 \x03(\x0b\x32\x13.contour.v1.Finding\")\n\x13\x43reateSeriesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\":\n\x14\x43reateSeriesResponse\x12\"\n\x06series\x18\x01 \x01(\x0b\x32\x12.contour.v1.Series\"\\\n\rInstanceStart\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x14\n\x0coffset_bytes\x18\x04 \x01(\x03\"]\n\x16UploadInstancesRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.contour.v1.InstanceStartH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\xaa\x01\n\x17UploadInstancesResponse\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12,\n\x07verdict\x18\x02 \x01(\x0e\x32\x1b.contour.v1.InstanceVerdict\x12$\n\x07\x66inding\x18\x03 \x01(\x0b\x32\x13.contour.v1.Finding\x12\x14\n\x0cstored_bytes\x18\x04 \x01(\x03\x12\x15\n\rsop_class_uid\x18\x05 \x01(\t\"=\n\x18GetInstanceUploadRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"\x85\x01\n\x19GetInstanceUploadResponse\x12,\n\x07verdict\x18\x01 \x01(\x0e\x32\x1b.contour.v1.InstanceVerdict\x12$\n\x07\x66inding\x18\x02 \x01(\x0b\x32\x13.contour.v1.Finding\x12\x14\n\x0cstored_bytes\x18\x03 \x01(\x03\"F\n\x15\x43ompleteSeriesRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12\x1a\n\x12\x65xpected_instances\x18\x02 \x01(\x05\"<\n\x16\x43ompleteSeriesResponse\x12\"\n\x06series\x18\x01 \x01(\x0b\x32\x12.contour.v1.Series\"%\n\x10GetSeriesRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\"7\n\x11GetSeriesResponse\x12\"\n\x06series\x18\x01 \x01(\x0b\x32\x12.contour.v1.Series\":\n\x11ListSeriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Q\n\x12ListSeriesResponse\x12\"\n\x06series\x18\x01 \x03(\x0b\x32\x12.contour.v1.Series\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x13\x44\x65leteSeriesRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteSeriesResponse*]\n\x0bSeriesState\x12\x1c\n\x18SERIES_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11SERIES_STATE_OPEN\x10\x01\x12\x19\n\x15SERIES_STATE_COMPLETE\x10\x02*\xfa\x01\n\x0fInstanceVerdict\x12 \n\x1cINSTANCE_VERDICT_UNSPECIFIED\x10\x00\x12\x1d\n\x19INSTANCE_VERDICT_ACCEPTED\x10\x01\x12%\n!INSTANCE_VERDICT_ALREADY_ACCEPTED\x10\x02\x12\x1d\n\x19INSTANCE_VERDICT_REJECTED\x10\x03\x12\x1e\n\x1aINSTANCE_VERDICT_SET_ASIDE\x10\x04\x12\x1d\n\x19INSTANCE_VERDICT_CONFLICT\x10\x05\x12!\n\x1dINSTANCE_VERDICT_WRONG_OFFSET\x10\x06\x32\xe7\x04\n\rSeriesService\x12Q\n\x0c\x43reateSeries\x12\x1f.contour.v1.CreateSeriesRequest\x1a .contour.v1.CreateSeriesResponse\x12^\n\x0fUploadInstances\x12\".contour.v1.UploadInstancesRequest\x1a#.contour.v1.UploadInstancesResponse(\x01\x30\x01\x12`\n\x11GetInstanceUpload\x12$.contour.v1.GetInstanceUploadRequest\x1a%.contour.v1.GetInstanceUploadResponse\x12W\n\x0e\x43ompleteSeries\x12!.contour.v1.CompleteSeriesRequest\x1a\".contour.v1.CompleteSeriesResponse\x12H\n\tGetSeries\x12\x1c.contour.v1.GetSeriesRequest\x1a\x1d.contour.v1.GetSeriesResponse\x12K\n\nListSeries\x12\x1d.contour.v1.ListSeriesRequest\x1a\x1e.contour.v1.ListSeriesResponse\x12Q\n\x0c\x44\x65leteSeries\x12\x1f.contour.v1.DeleteSeriesRequest\x1a .contour.v1.DeleteSeriesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'contour.v1.series_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SERIESSTATE']._serialized_start=1427
-  _globals['_SERIESSTATE']._serialized_end=1520
-  _globals['_INSTANCEVERDICT']._serialized_start=1523
-  _globals['_INSTANCEVERDICT']._serialized_end=1773
+  _globals['_SERIESSTATE']._serialized_start=1450
+  _globals['_SERIESSTATE']._serialized_end=1543
+  _globals['_INSTANCEVERDICT']._serialized_start=1546
+  _globals['_INSTANCEVERDICT']._serialized_end=1796
   _globals['_SERIES']._serialized_start=100
   _globals['_SERIES']._serialized_end=345
   _globals['_CREATESERIESREQUEST']._serialized_start=347
@@ -48,27 +48,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADINSTANCESREQUEST']._serialized_start=544
   _globals['_UPLOADINSTANCESREQUEST']._serialized_end=637
   _globals['_UPLOADINSTANCESRESPONSE']._serialized_start=640
-  _globals['_UPLOADINSTANCESRESPONSE']._serialized_end=787
-  _globals['_GETINSTANCEUPLOADREQUEST']._serialized_start=789
-  _globals['_GETINSTANCEUPLOADREQUEST']._serialized_end=850
-  _globals['_GETINSTANCEUPLOADRESPONSE']._serialized_start=853
-  _globals['_GETINSTANCEUPLOADRESPONSE']._serialized_end=986
-  _globals['_COMPLETESERIESREQUEST']._serialized_start=988
-  _globals['_COMPLETESERIESREQUEST']._serialized_end=1058
-  _globals['_COMPLETESERIESRESPONSE']._serialized_start=1060
-  _globals['_COMPLETESERIESRESPONSE']._serialized_end=1120
-  _globals['_GETSERIESREQUEST']._serialized_start=1122
-  _globals['_GETSERIESREQUEST']._serialized_end=1159
-  _globals['_GETSERIESRESPONSE']._serialized_start=1161
-  _globals['_GETSERIESRESPONSE']._serialized_end=1216
-  _globals['_LISTSERIESREQUEST']._serialized_start=1218
-  _globals['_LISTSERIESREQUEST']._serialized_end=1276
-  _globals['_LISTSERIESRESPONSE']._serialized_start=1278
-  _globals['_LISTSERIESRESPONSE']._serialized_end=1359
-  _globals['_DELETESERIESREQUEST']._serialized_start=1361
-  _globals['_DELETESERIESREQUEST']._serialized_end=1401
-  _globals['_DELETESERIESRESPONSE']._serialized_start=1403
-  _globals['_DELETESERIESRESPONSE']._serialized_end=1425
-  _globals['_SERIESSERVICE']._serialized_start=1776
-  _globals['_SERIESSERVICE']._serialized_end=2391
+  _globals['_UPLOADINSTANCESRESPONSE']._serialized_end=810
+  _globals['_GETINSTANCEUPLOADREQUEST']._serialized_start=812
+  _globals['_GETINSTANCEUPLOADREQUEST']._serialized_end=873
+  _globals['_GETINSTANCEUPLOADRESPONSE']._serialized_start=876
+  _globals['_GETINSTANCEUPLOADRESPONSE']._serialized_end=1009
+  _globals['_COMPLETESERIESREQUEST']._serialized_start=1011
+  _globals['_COMPLETESERIESREQUEST']._serialized_end=1081
+  _globals['_COMPLETESERIESRESPONSE']._serialized_start=1083
+  _globals['_COMPLETESERIESRESPONSE']._serialized_end=1143
+  _globals['_GETSERIESREQUEST']._serialized_start=1145
+  _globals['_GETSERIESREQUEST']._serialized_end=1182
+  _globals['_GETSERIESRESPONSE']._serialized_start=1184
+  _globals['_GETSERIESRESPONSE']._serialized_end=1239
+  _globals['_LISTSERIESREQUEST']._serialized_start=1241
+  _globals['_LISTSERIESREQUEST']._serialized_end=1299
+  _globals['_LISTSERIESRESPONSE']._serialized_start=1301
+  _globals['_LISTSERIESRESPONSE']._serialized_end=1382
+  _globals['_DELETESERIESREQUEST']._serialized_start=1384
+  _globals['_DELETESERIESREQUEST']._serialized_end=1424
+  _globals['_DELETESERIESRESPONSE']._serialized_start=1426
+  _globals['_DELETESERIESRESPONSE']._serialized_end=1448
+  _globals['_SERIESSERVICE']._serialized_start=1799
+  _globals['_SERIESSERVICE']._serialized_end=2414
 # @@protoc_insertion_point(module_scope)

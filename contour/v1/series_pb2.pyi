@@ -88,16 +88,18 @@ class UploadInstancesRequest(_message.Message):
     def __init__(self, start: _Optional[_Union[InstanceStart, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
 
 class UploadInstancesResponse(_message.Message):
-    __slots__ = ("sha256", "verdict", "finding", "stored_bytes")
+    __slots__ = ("sha256", "verdict", "finding", "stored_bytes", "sop_class_uid")
     SHA256_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     FINDING_FIELD_NUMBER: _ClassVar[int]
     STORED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SOP_CLASS_UID_FIELD_NUMBER: _ClassVar[int]
     sha256: str
     verdict: InstanceVerdict
     finding: _findings_pb2.Finding
     stored_bytes: int
-    def __init__(self, sha256: _Optional[str] = ..., verdict: _Optional[_Union[InstanceVerdict, str]] = ..., finding: _Optional[_Union[_findings_pb2.Finding, _Mapping]] = ..., stored_bytes: _Optional[int] = ...) -> None: ...
+    sop_class_uid: str
+    def __init__(self, sha256: _Optional[str] = ..., verdict: _Optional[_Union[InstanceVerdict, str]] = ..., finding: _Optional[_Union[_findings_pb2.Finding, _Mapping]] = ..., stored_bytes: _Optional[int] = ..., sop_class_uid: _Optional[str] = ...) -> None: ...
 
 class GetInstanceUploadRequest(_message.Message):
     __slots__ = ("series_id", "sha256")

@@ -68,7 +68,7 @@ def test_a_text_file_is_set_aside_and_the_series_completes_without_it(bench):
     assert (complete.complete, complete.instances, len(complete.set_aside)) == (True, 1, 1)
 
 
-@pytest.mark.parametrize(("expected", "reason"), [(2, "INCOMPLETE_UPLOAD"), (0, "NO_CT_IMAGES")])
+@pytest.mark.parametrize(("expected", "reason"), [(2, "INCOMPLETE_UPLOAD"), (0, "EMPTY_FOLDER")])
 def test_a_series_with_too_few_instances_is_not_completed(bench, expected, reason):
     series = bench.store.series.create()
     with pytest.raises(SeriesRejectedError) as caught:
