@@ -19,6 +19,9 @@ _PACKAGES = {
     "dcmdump": "dcmtk",
     "dcmdjpeg": "dcmtk",
     "dcmcjpeg": "dcmtk",
+    "dcmcjpls": "dcmtk",
+    "dcmcrle": "dcmtk",
+    "dcmconv": "dcmtk",
     "plastimatch": "plastimatch",
     "promtool": "prometheus",
 }
