@@ -121,15 +121,10 @@ def graded_ball(
     """A ball with a membership that falls off over `softness_mm`, as a network's probabilities do."""
     away = distance_mm(grid, centre_zyx)
     membership = np.clip(np.rint(127.5 - (away - radius_mm) / softness_mm * 127.5), 0, 255).astype(np.uint8)
-    cropped = crop_to_structure(name, grid, membership >= 128)
-    box = tuple(slice(a, a + n) for a, n in zip(cropped.lower_zyx, cropped.mask_zyx.shape, strict=True))
-    return Structure(
-        name=name,
-        grid=grid,
-        lower_zyx=cropped.lower_zyx,
-        mask_zyx=cropped.mask_zyx,
-        membership_zyx=np.ascontiguousarray(membership[box]),
-    )
+    lower = [max(0, int(where.min()) - 1) for where in np.nonzero(membership)]
+    upper = [int(where.max()) + 2 for where in np.nonzero(membership)]
+    crop = np.ascontiguousarray(membership[tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))])
+    return Structure(name=name, grid=grid, lower_zyx=tuple(lower), mask_zyx=crop >= 128, membership_zyx=crop)
 
 
 def some_structures(grid: Grid) -> tuple[Structure, ...]:

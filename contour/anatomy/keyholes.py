@@ -36,10 +36,11 @@ def cut_keyholes(loops_yx: list[Floats], areas: Floats) -> list[Floats]:
 def row_crossings(loop_yx: Floats, y: float) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.intp]]]:
     """Columns at which a closed loop crosses the line at height `y`, and the points whose edges cross there."""
     start_y, start_x = loop_yx[:, 0], loop_yx[:, 1]
-    end_y, end_x = np.roll(start_y, -1), np.roll(start_x, -1)
-    edges = np.flatnonzero((start_y > y) != (end_y > y))
-    share = (y - start_y[edges]) / (end_y[edges] - start_y[edges])
-    return start_x[edges] + share * (end_x[edges] - start_x[edges]), edges
+    below = start_y > y
+    edges = np.flatnonzero(below != np.concatenate((below[1:], below[:1])))
+    ends = (edges + 1) % start_y.size
+    share = (y - start_y[edges]) / (start_y[ends] - start_y[edges])
+    return start_x[edges] + share * (start_x[ends] - start_x[edges]), edges
 
 
 def _holds(outer: Floats, hole: Floats) -> bool:
@@ -71,12 +72,11 @@ def _with_holes(outer: Floats, holes: list[Floats]) -> Floats:
 
 
 def _joined(merged: Floats, hole: Floats, others: list[Floats]) -> Floats | None:
-    """`merged` with `hole` cut in by the shortest free slit to its left, or None where another hole is in the way."""
-    best: tuple[float, float, float, int, int] | None = None
+    """`merged` with `hole` cut in by a free slit to its left, or None where other holes are in every way."""
     top, bottom = float(hole[:, 0].min()), float(hole[:, 0].max())
     leftmost = float(np.round(hole[int(np.argmin(hole[:, 1])), 0]))
     rows = [leftmost + off for off in _OFF_ROW] + [(top + bottom) / 2 + 1e-3]
-    rows += [row + 0.4 for row in np.arange(np.ceil(top), np.floor(bottom))]
+    rows += [float(row) + 0.4 for row in np.arange(np.ceil(top), np.floor(bottom))]
     for y in rows:
         if not top < y < bottom:
             continue
@@ -89,14 +89,14 @@ def _joined(merged: Floats, hole: Floats, others: list[Floats]) -> Floats | None
             continue
         hit = int(left[np.argmax(columns[left])])
         nearest = float(columns[hit])
-        if any(_between(other, y, nearest, x) for other in others):
-            continue
-        if best is None or x - nearest < best[2] - best[1]:
-            best = (y, nearest, x, int(edges[hit]), int(hole_edges[at]))
-    if best is None:
-        return None
-    y, nearest, x, edge, hole_edge = best
-    on_merged, on_hole = np.array([[y, nearest]]), np.array([[y, x]])
+        if not any(_between(other, y, nearest, x) for other in others):
+            return _spliced(merged, int(edges[hit]), hole, int(hole_edges[at]), (y, nearest, x))
+    return None
+
+
+def _spliced(merged: Floats, edge: int, hole: Floats, hole_edge: int, slit: tuple[float, float, float]) -> Floats:
+    y, left, right = slit
+    on_merged, on_hole = np.array([[y, left]]), np.array([[y, right]])
     round_hole = np.concatenate([hole[hole_edge + 1 :], hole[: hole_edge + 1]])
     return np.concatenate([merged[: edge + 1], on_merged, on_hole, round_hole, on_hole, on_merged, merged[edge + 1 :]])
 

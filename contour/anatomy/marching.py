@@ -99,6 +99,8 @@ class Crossings:
 def find_crossings(mask_zyx: NDArray[np.bool_], membership_zyx: NDArray[np.uint8] | None = None) -> Crossings:
     """All boundary loops of a mask, half-way between centres, or where the membership says.
 
+    A membership is best given with a voxel to spare around the mask: at the array's edge the boundary runs half-way.
+
     Two voxels that touch by a corner belong together; with a membership they do where the four voxels' mean is
     above the level. Both rules leave loops that never cross one another or themselves.
     """
@@ -148,6 +150,10 @@ def _slab_crossings(mask_zyx: NDArray[np.bool_], membership: NDArray[np.uint8] |
         high = values[inner].astype(np.float64)
         low = values[np.where(near_is_inside, other, cell)].astype(np.float64)
         fraction = np.clip((high - LEVEL) / (high - low), _EDGE_MARGIN, 1 - _EDGE_MARGIN)
+        outer_row, outer_column = row + step[:, 0], column + step[:, 1]
+        unknown = (outer_row == 0) | (outer_row == inside.shape[1] - 1)
+        unknown |= (outer_column == 0) | (outer_column == columns - 1)
+        fraction[unknown] = 0.5  # nobody knows the membership beyond the array; half-way is the fair guess
     return Crossings(
         inside_yx=np.stack([row, column], axis=1).astype(np.float64) - 1.0,
         step_yx=step,
@@ -192,17 +198,16 @@ def _walk_loops(edge_from: Integers, edge_to: Integers, voxels: int) -> tuple[In
     at_edge = np.empty(2 * voxels, dtype=np.int32)  # only entries that are some segment's start are ever read
     at_edge[edge_from] = np.arange(edge_from.size, dtype=np.int32)
     following: list[int] = at_edge[edge_to].tolist()
-    seen = bytearray(len(following))
     order: list[int] = []
     starts: list[int] = []
     for first in range(len(following)):
-        if seen[first]:
+        segment, ahead = first, following[first]
+        if ahead < 0:
             continue
         starts.append(len(order))
-        segment = first
-        while not seen[segment]:
-            seen[segment] = 1
+        while ahead >= 0:  # a segment that was walked leads nowhere any more
             order.append(segment)
-            segment = following[segment]
+            following[segment] = -1
+            segment, ahead = ahead, following[ahead]
     starts.append(len(order))
     return np.array(order, dtype=np.int64), np.array(starts, dtype=np.int64)

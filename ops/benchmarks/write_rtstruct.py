@@ -40,11 +40,11 @@ Result = TypeVar("Result")
 
 
 def make_grid(slices: int, size: int) -> Grid:
-    half_mm = size * SPACING_ZYX_MM[1] / 2
+    half_mm = (size - 1) * SPACING_ZYX_MM[1] / 2
     return Grid(
         shape_zyx=(slices, size, size),
         spacing_zyx_mm=SPACING_ZYX_MM,
-        origin_xyz_mm=(-half_mm, -half_mm, -412.5),
+        origin_xyz_mm=(-half_mm, -half_mm, -412.7),
         axes_xyz=((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)),
         frame_of_reference_uid=generate_uid(entropy_srcs=["frame"]),
     )
