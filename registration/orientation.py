@@ -56,6 +56,12 @@ class AxisOrder:
             frame_of_reference_uid=grid.frame_of_reference_uid,
         )
 
+    def undo_lower(self, lower: Shape, shape: Shape, whole: Shape) -> Shape:
+        """Where a crop starts in the old order, given its start, its shape and the whole shape in the new order."""
+        first = [w - a - n if back else a for a, n, w, back in zip(lower, shape, whole, self.reverse, strict=True)]
+        old = np.argsort(self.source)
+        return first[old[0]], first[old[1]], first[old[2]]
+
     def apply_to_volume(self, volume: Volume) -> Volume:
         """The volume in the new order; the values are a view."""
         return Volume(grid=self.apply_to_grid(volume.grid), values_zyx=self.apply(volume.values_zyx))

@@ -65,10 +65,8 @@ def find_body(ct: Volume, settings: BodySettings | None = None) -> Structure:
             reason="NO_BODY",
         )
     mask, lower = _refined(turned, coarse, strides, rules)
-    whole = np.zeros(turned.grid.shape_zyx, dtype=np.bool_)
-    a, b, c = lower
-    whole[a : a + mask.shape[0], b : b + mask.shape[1], c : c + mask.shape[2]] = mask
-    return _cropped(order.undo(whole), ct)
+    shape: Shape = (mask.shape[0], mask.shape[1], mask.shape[2])
+    return _cropped(order.undo(mask), order.undo_lower(lower, shape, turned.grid.shape_zyx), ct)
 
 
 def _patient(tissue: Mask, coarse_mm: tuple[float, float, float], rules: BodySettings) -> Mask:
@@ -107,11 +105,15 @@ def _refined(ct: Volume, coarse: Mask, strides: tuple[int, ...], rules: BodySett
     x0, x1 = _span(outer.any(axis=(0, 1))[columns])
     slices = np.minimum(np.rint(np.arange(ct.grid.shape_zyx[0]) / strides[0]).astype(np.intp), coarse.shape[0] - 1)
     mask = np.zeros((ct.grid.shape_zyx[0], y1 - y0, x1 - x0), dtype=np.bool_)
-    at = np.ix_(rows[y0:y1], columns[x0:x1])
     for k, coarse_k in enumerate(slices):
+        if not outer[coarse_k].any():
+            continue
+        a0, a1 = _span(outer[coarse_k].any(axis=1)[rows])
+        b0, b1 = _span(outer[coarse_k].any(axis=0)[columns])
+        at = np.ix_(rows[a0:a1], columns[b0:b1])
         sure = inner[coarse_k][at]
-        plane = (outer[coarse_k][at] & (ct.values_zyx[k, y0:y1, x0:x1] > rules.tissue_hu)) | sure
-        mask[k] = _attached(plane, sure)
+        plane = (outer[coarse_k][at] & (ct.values_zyx[k, a0:a1, b0:b1] > rules.tissue_hu)) | sure
+        mask[k, a0 - y0 : a1 - y0, b0 - x0 : b1 - x0] = _attached(plane, sure)
     return mask, (0, y0, x0)
 
 
@@ -138,11 +140,15 @@ def _filled(mask: Mask) -> Mask:
     return filled
 
 
-def _cropped(whole: Mask, ct: Volume) -> Structure:
-    (z0, z1), (y0, y1), (x0, x1) = (
-        _span(np.asarray(whole.any(axis=tuple(other for other in range(3) if other != axis)))) for axis in range(3)
+def _cropped(mask: Mask, lower: Shape, ct: Volume) -> Structure:
+    spans = [_span(np.asarray(mask.any(axis=tuple(other for other in range(3) if other != axis)))) for axis in range(3)]
+    (z0, z1), (y0, y1), (x0, x1) = spans
+    return Structure(
+        name="External",
+        grid=ct.grid,
+        lower_zyx=(lower[0] + z0, lower[1] + y0, lower[2] + x0),
+        mask_zyx=np.ascontiguousarray(mask[z0:z1, y0:y1, x0:x1]),
     )
-    return Structure(name="External", grid=ct.grid, lower_zyx=(z0, y0, x0), mask_zyx=whole[z0:z1, y0:y1, x0:x1].copy())
 
 
 def _span(inside: NDArray[Any]) -> tuple[int, int]:

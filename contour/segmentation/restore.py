@@ -39,13 +39,11 @@ def restore(
     )
     membership = np.rint(fine.values_zyx * 255.0).astype(np.uint8)
     del fine
-    lower_ct = tuple(turned.shape_zyx[i] - lower[i] - shape[i] if order.reverse[i] else lower[i] for i in range(3))
-    back = np.argsort(order.source)
     restored = np.ascontiguousarray(order.undo(membership))
     return Structure(
         name=name,
         grid=ct_grid,
-        lower_zyx=(lower_ct[back[0]], lower_ct[back[1]], lower_ct[back[2]]),
+        lower_zyx=order.undo_lower(lower, shape, turned.shape_zyx),
         mask_zyx=restored >= _INSIDE,
         membership_zyx=restored,
     )
