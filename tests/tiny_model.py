@@ -54,7 +54,7 @@ def save_tiny_model(models_folder: Path) -> Path:
     """Writes the model with its manifest; gives the folder back, for `--models` or a `ModelStore`."""
     spec = parse_spec(SPEC)
     torch.manual_seed(20)
-    network = build_network(spec.network, channels_in=1, channels_out=3)
+    network = build_network(spec)
     weights = {name: value.clone() for name, value in network.state_dict().items()}
     head, bias = weights["output_block.conv.conv.weight"], weights["output_block.conv.conv.bias"]
     head[[0, 2]] = 0.0

@@ -32,19 +32,25 @@ def stage_view() -> StageView:
 
 
 class PlainStages:
-    """One line when a stage is done, with its seconds."""
+    """One line when a stage is done, with its seconds. A stage is done when it says so or when the next begins."""
 
     def __init__(self) -> None:
-        self._started_s: dict[str, float] = {}
-        self._done: set[str] = set()
+        self._stage = ""
+        self._started_s = 0.0
+        self._running = False
 
     def __call__(self, stage: str, fraction: float) -> None:
         """Note when a stage begins; print it when it ends."""
-        now_s = time.perf_counter()
-        started_s = self._started_s.setdefault(stage, now_s)
-        if fraction >= 1.0 and stage not in self._done:
-            self._done.add(stage)
-            click.echo(f"{stage:<10}{now_s - started_s:7.1f} s", err=True)
+        if stage != self._stage:
+            self._end()
+            self._stage, self._started_s, self._running = stage, time.perf_counter(), True
+        if fraction >= 1.0:
+            self._end()
+
+    def _end(self) -> None:
+        if self._running:
+            self._running = False
+            click.echo(f"{self._stage:<10}{time.perf_counter() - self._started_s:7.1f} s", err=True)
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +58,8 @@ class PlainStages:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return None
+        if kind is None:
+            self._end()
 
 
 class BarStages:
@@ -61,7 +68,7 @@ class BarStages:
     def __init__(self) -> None:
         self._tasks: dict[str, TaskID] = {}
         self._bars = Progress(
-            TextColumn("{task.description:<10}"),
+            TextColumn("{task.description:<12}"),
             BarColumn(bar_width=40),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
@@ -69,11 +76,16 @@ class BarStages:
         )
 
     def __call__(self, stage: str, fraction: float) -> None:
-        """Move the stage's bar."""
+        """Move the stage's bar; those before it are done."""
         if stage not in self._tasks:
+            self._fill()
             number = f"{STAGES.index(stage) + 1}/{len(STAGES)} " if stage in STAGES else ""
             self._tasks[stage] = self._bars.add_task(number + stage, total=1.0)
         self._bars.update(self._tasks[stage], completed=min(1.0, fraction))
+
+    def _fill(self) -> None:
+        for task in self._tasks.values():
+            self._bars.update(task, completed=1.0)
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -82,4 +94,6 @@ class BarStages:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self._fill()
         self._bars.stop()

@@ -12,7 +12,6 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from contour.cli import main
 from contour.dicom.rtstruct_reader import read_rtstruct
 from tests.tiny_model import FOUND, save_tiny_model
 
@@ -25,24 +24,6 @@ def contour(*arguments):
     return subprocess.run(
         [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300, env=ENVIRONMENT, check=False
     )
-
-
-@pytest.fixture
-def here(capsys, monkeypatch):
-    """The same command in this process, which has torch already."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-        with pytest.raises(SystemExit) as ended:
-            main(list(map(str, arguments)))
-        return subprocess.CompletedProcess(arguments, ended.value.code, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return save_tiny_model(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
