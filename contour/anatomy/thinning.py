@@ -24,7 +24,7 @@ _THIN_ENOUGH = 0.005
 _FEWEST_POINTS = 8
 _GENEROSITY = 1.3
 """The quick bound overrates movement by about a third; what it lets through too much is brought back."""
-_ROUNDING_MM = 0.002
+_ROUNDING_MM = 0.008
 _TIE_BREAK_MM = 1e-12
 _SHIFT_MM = 0.03
 """Part of the tolerance kept back for the area treatment that follows thinning."""
