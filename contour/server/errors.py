@@ -42,7 +42,14 @@ CODES: dict[type[ContourError], int] = {
 }
 """The table. A class that is not in it has the code of the nearest class above it that is; anything else, INTERNAL."""
 
-_MOST_FINDINGS = 20
+TRAILER_BYTES = 3500
+"""What a status may take up in a call's trailers: 8 KiB is the most that every client takes, and the message is in
+there twice."""
+
+OPERATION_BYTES = 64 << 10
+"""What a status may take up in an operation."""
+
+_LONGEST_MESSAGE = 800
 
 
 def code_of(error: ContourError) -> int:
@@ -50,24 +57,35 @@ def code_of(error: ContourError) -> int:
     return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), code_pb2.INTERNAL)
 
 
-def status_of(error: ContourError, *, job_id: str = "") -> status_pb2.Status:
+def status_of(error: ContourError, *, job_id: str = "", most_bytes: int = TRAILER_BYTES) -> status_pb2.Status:
     """An error as google.rpc.Status: ErrorInfo (reason, class, job), and for findings BadRequest and Findings.
 
-    The message is cut to what fits into a trailer; the findings to the first twenty.
+    As many findings are sent as fit, and at least the first.
     """
     metadata = {"class": type(error).__name__} | ({"job_id": job_id} if job_id else {})
     details = [_packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata))]
     if isinstance(error, SeriesRejectedError):
-        kept = error.findings[:_MOST_FINDINGS]
-        details.append(_packed(error_details_pb2.BadRequest(field_violations=[_violation(one) for one in kept])))
-        details.append(_packed(findings_pb2.Findings(findings=[finding_message(one) for one in kept])))
-    return status_pb2.Status(code=code_of(error), message=error.message[:1000], details=details)
+        kept = _fitting(error.findings, most_bytes - 2 * _LONGEST_MESSAGE)
+        bad = error_details_pb2.BadRequest(field_violations=[_violation(one) for one in kept])
+        found = findings_pb2.Findings(findings=[finding_message(one) for one in kept])
+        details += [_packed(bad), _packed(found)]
+    return status_pb2.Status(code=code_of(error), message=error.message[:_LONGEST_MESSAGE], details=details)
 
 
-def status_of_failure(failure: Failure, *, job_id: str) -> status_pb2.Status:
+def status_of_failure(failure: Failure, *, job_id: str, most_bytes: int = OPERATION_BYTES) -> status_pb2.Status:
     """Why a job is over without a result."""
     error = rebuild_error(failure.error, failure.message, reason=failure.reason, findings=failure.findings)
-    return status_of(error, job_id=job_id)
+    return status_of(error, job_id=job_id, most_bytes=most_bytes)
+
+
+def _fitting(findings: tuple[Finding, ...], most_bytes: int) -> tuple[Finding, ...]:
+    used, kept = 0, 0
+    for finding in findings:
+        used += finding_message(finding).ByteSize() + _violation(finding).ByteSize() + 8
+        if used > most_bytes and kept:
+            break
+        kept += 1
+    return findings[:kept]
 
 
 def _violation(finding: Finding) -> error_details_pb2.BadRequest.FieldViolation:

@@ -12,6 +12,12 @@ from contour.store.records import InstanceVerdict, Job, JobResult, JobState, Sto
 from contour.v1 import contouring_pb2, findings_pb2, models_pb2, series_pb2
 
 MOST_FINDINGS = 50
+"""In an answer about one thing."""
+
+MOST_FINDINGS_IN_LIST = 3
+"""For each entry of a list, so that the longest page stays far below gRPC's 4 MiB."""
+
+_MOST_MEASURED = 8
 
 VERDICTS = {
     Verdict.ACCEPTED: series_pb2.INSTANCE_VERDICT_ACCEPTED,
@@ -36,11 +42,13 @@ def finding_message(finding: Finding) -> findings_pb2.Finding:
     return findings_pb2.Finding(
         reason=finding.reason,
         message=finding.message[:500],
-        measured=[findings_pb2.Measurement(name=name, value=value[:300]) for name, value in finding.measured],
+        measured=[
+            findings_pb2.Measurement(name=name, value=value[:300]) for name, value in finding.measured[:_MOST_MEASURED]
+        ],
     )
 
 
-def series_message(series: StoredSeries) -> series_pb2.Series:
+def series_message(series: StoredSeries, *, most_findings: int = MOST_FINDINGS) -> series_pb2.Series:
     """A series."""
     return series_pb2.Series(
         series_id=series.series_id,
@@ -49,7 +57,7 @@ def series_message(series: StoredSeries) -> series_pb2.Series:
         complete_time=timestamp(series.completed_s),
         instances=series.instances,
         size_bytes=series.size_bytes,
-        findings=[finding_message(one) for one in (*series.refused, *series.set_aside)[:MOST_FINDINGS]],
+        findings=[finding_message(one) for one in (*series.refused, *series.set_aside)[:most_findings]],
     )
 
 
@@ -89,7 +97,9 @@ def job_message(job: Job, *, now_s: float, remaining_s: float | None) -> contour
     )
 
 
-def result_message(result: JobResult, file: StoredFile) -> contouring_pb2.ContouringResult:
+def result_message(
+    result: JobResult, file: StoredFile, *, most_findings: int = MOST_FINDINGS
+) -> contouring_pb2.ContouringResult:
     """What a finished job gave."""
     return contouring_pb2.ContouringResult(
         sop_instance_uid=result.sop_instance_uid,
@@ -102,7 +112,7 @@ def result_message(result: JobResult, file: StoredFile) -> contouring_pb2.Contou
             for row in result.rows
         ],
         stages=[contouring_pb2.StageDuration(stage=stage, elapsed_s=elapsed) for stage, elapsed in result.stages],
-        warnings=[finding_message(one) for one in result.warnings[:MOST_FINDINGS]],
+        warnings=[finding_message(one) for one in result.warnings[:most_findings]],
         removals=[
             contouring_pb2.StructureRemoval(
                 structure=one.structure, rule=one.rule, parts=one.parts, volume_ml=one.volume_ml

@@ -17,8 +17,8 @@ from contour.jobs.changes import Changes
 from contour.jobs.dispatcher import Dispatcher
 from contour.jobs.estimates import remaining_s
 from contour.server.boundary import Places
-from contour.server.errors import status_of_failure
-from contour.server.messages import job_message, result_message
+from contour.server.errors import OPERATION_BYTES, TRAILER_BYTES, status_of_failure
+from contour.server.messages import MOST_FINDINGS, MOST_FINDINGS_IN_LIST, job_message, result_message
 from contour.store import Store
 from contour.store.records import Job
 from contour.v1 import contouring_pb2
@@ -40,15 +40,18 @@ class JobView:
         left_s = remaining_s(job, ahead, self._store.jobs.usual_stage_seconds)
         return job_message(job, now_s=self._clock_s(), remaining_s=left_s)
 
-    def operation(self, job: Job) -> operations_pb2.Operation:
-        """A job as an operation; one that is over has a response or an error."""
+    def operation(self, job: Job, *, in_list: bool = False) -> operations_pb2.Operation:
+        """A job as an operation; one that is over has a response or an error. In a list, with few findings."""
+        most_bytes, most_findings = OPERATION_BYTES, MOST_FINDINGS
+        if in_list:
+            most_bytes, most_findings = TRAILER_BYTES, MOST_FINDINGS_IN_LIST
         operation = operations_pb2.Operation(
             name=PREFIX + job.job_id, metadata=_packed(self.metadata(job)), done=job.state.is_over
         )
         if job.failure is not None:
-            operation.error.CopyFrom(status_of_failure(job.failure, job_id=job.job_id))
+            operation.error.CopyFrom(status_of_failure(job.failure, job_id=job.job_id, most_bytes=most_bytes))
         elif job.result is not None and job.file is not None:
-            operation.response.CopyFrom(_packed(result_message(job.result, job.file)))
+            operation.response.CopyFrom(_packed(result_message(job.result, job.file, most_findings=most_findings)))
         return operation
 
 
@@ -80,7 +83,7 @@ class OperationsServicer:
             raise InputError('name must be "operations" and filter empty', reason="INVALID_ARGUMENT")
         page = self._store.jobs.listing(page_size=request.page_size, page_token=request.page_token)
         return operations_pb2.ListOperationsResponse(
-            operations=[self._view.operation(job) for job in page.items], next_page_token=page.next_token
+            operations=[self._view.operation(job, in_list=True) for job in page.items], next_page_token=page.next_token
         )
 
     def GetOperation(  # noqa: N802

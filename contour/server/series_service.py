@@ -13,7 +13,7 @@ import grpc
 from contour.errors import InputError, ServiceUnavailableError
 from contour.jobs.intake import SET_ASIDE, identify_instance
 from contour.server.boundary import Places
-from contour.server.messages import VERDICTS, finding_message, series_message, verdict_message
+from contour.server.messages import MOST_FINDINGS_IN_LIST, VERDICTS, finding_message, series_message, verdict_message
 from contour.server.metrics import Metrics
 from contour.store import Store
 from contour.store.records import InstanceVerdict, Verdict
@@ -105,7 +105,8 @@ class SeriesServicer:
         """A page of series."""
         page = self._store.series.listing(page_size=request.page_size, page_token=request.page_token)
         return series_pb2.ListSeriesResponse(
-            series=[series_message(series) for series in page.items], next_page_token=page.next_token
+            series=[series_message(series, most_findings=MOST_FINDINGS_IN_LIST) for series in page.items],
+            next_page_token=page.next_token,
         )
 
     def DeleteSeries(  # noqa: N802

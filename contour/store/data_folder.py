@@ -80,7 +80,7 @@ class Store:
 
 def _lock_folder(folder: Path) -> int:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ConfigError(f"the data folder cannot be used: {error.strerror}", reason="DATA_DIR_UNUSABLE") from error

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 
 from contour.errors import Finding, InputError, NotReadyError, ResourceLimitError, SeriesRejectedError
 from contour.store.database import Database
@@ -170,8 +169,9 @@ class SeriesStore:
         """
         try:
             data = self._files.read_part(series_id, sha256)
-        except FileNotFoundError:  # another stream finished the same instance
-            earlier = self.upload_status(series_id, sha256)
+        except FileNotFoundError:  # another stream has finished, or just finishes, the same instance
+            with self._accepting:
+                earlier = self.upload_status(series_id, sha256)
             if earlier is None:
                 raise NotReadyError("the instance has to be sent again", reason="UPLOAD_LOST") from None
             return earlier
@@ -249,27 +249,29 @@ class SeriesStore:
                 same = session.scalar(query)
             if same is not None and same.sha256 != sha256:
                 return self._refuse(series_id, sha256, Verdict.CONFLICT, conflict(identity))
+            if same is not None:  # another stream was faster
+                return InstanceVerdict(
+                    sha256=sha256,
+                    verdict=Verdict.ALREADY_ACCEPTED,
+                    stored_bytes=size_bytes,
+                    sop_class_uid=identity.sop_class_uid,
+                )
             self._files.keep_part(series_id, sha256)
-            try:
-                with self._database.write() as session:
-                    check_open(series_row(session, series_id))
-                    session.add(
-                        InstanceRow(
-                            series_id=series_id,
-                            sha256=sha256,
-                            size_bytes=size_bytes,
-                            sop_instance_uid=identity.sop_instance_uid,
-                            sop_class_uid=identity.sop_class_uid,
-                            series_instance_uid=identity.series_instance_uid,
-                            modality=identity.modality,
-                        )
+            with self._database.write() as session:
+                check_open(series_row(session, series_id))
+                session.add(
+                    InstanceRow(
+                        series_id=series_id,
+                        sha256=sha256,
+                        size_bytes=size_bytes,
+                        sop_instance_uid=identity.sop_instance_uid,
+                        sop_class_uid=identity.sop_class_uid,
+                        series_instance_uid=identity.series_instance_uid,
+                        modality=identity.modality,
                     )
-            except IntegrityError:  # the same instance came twice at once
-                verdict = Verdict.ALREADY_ACCEPTED
-            else:
-                verdict = Verdict.ACCEPTED
+                )
         return InstanceVerdict(
-            sha256=sha256, verdict=verdict, stored_bytes=size_bytes, sop_class_uid=identity.sop_class_uid
+            sha256=sha256, verdict=Verdict.ACCEPTED, stored_bytes=size_bytes, sop_class_uid=identity.sop_class_uid
         )
 
     def _refuse(self, series_id: str, sha256: str, verdict: Verdict, finding: Finding) -> InstanceVerdict:

@@ -9,7 +9,6 @@ from contour.errors import InputError
 from contour.store import Store, StoreSettings, UploadLimits
 from contour.store.records import InstanceIdentity, InstanceVerdict, JobRequest, StoredSeries
 
-
 LIMITS = UploadLimits(instance_bytes=1000, instances_per_series=5)
 
 

@@ -1,4 +1,5 @@
 import hashlib
+import threading
 
 import pytest
 
@@ -144,3 +145,32 @@ def test_pages_list_every_series_once_newest_first(bench):
     assert listed == made[::-1]
     with pytest.raises(InputError, match="INVALID_PAGE"):
         bench.store.series.listing(page_token="1; drop table series")
+
+
+def test_many_streams_that_send_the_same_instance_at_once_all_get_a_good_verdict(bench):
+    series, data = bench.store.series.create(), b"CT 1.1 " + bytes(900)
+    sha256, verdicts, errors = sha256_of(data), [], []
+    start = threading.Barrier(6)
+
+    def send():
+        start.wait()
+        try:
+            while not verdicts or verdicts[-1] is None:
+                offset = bench.store.series.stored_bytes(series.series_id, sha256)
+                if offset < len(data):
+                    bench.store.series.append(
+                        series.series_id, sha256, offset_bytes=offset, data=data[offset : offset + 300]
+                    )
+                else:
+                    verdicts.append(bench.finish(series.series_id, sha256).verdict)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test has to see it
+            errors.append(error)
+
+    threads = [threading.Thread(target=send) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert errors == []
+    assert set(verdicts) <= {Verdict.ACCEPTED, Verdict.ALREADY_ACCEPTED}
+    assert bench.store.series.get(series.series_id).instances == 1
