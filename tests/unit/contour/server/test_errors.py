@@ -61,6 +61,16 @@ def test_findings_keep_their_measured_values():
     assert back.findings == findings
 
 
-def test_a_status_with_a_thousand_findings_fits_into_a_trailer():
-    findings = tuple(Finding(reason="BAD", message="m" * 400, measured=(("v", "9" * 200),)) for _ in range(1000))
-    assert status_of(SeriesRejectedError(findings)).ByteSize() < 32_000
+@pytest.mark.parametrize("most_bytes", [3500, 64 << 10])
+def test_a_status_with_a_thousand_findings_fits_and_keeps_the_first(most_bytes):
+    findings = tuple(
+        Finding(reason=f"BAD_{index}", message="m" * 400, measured=(("v", "9" * 200),)) for index in range(1000)
+    )
+    status = status_of(SeriesRejectedError(findings), most_bytes=most_bytes)
+    assert status.ByteSize() < most_bytes
+    assert error_of_status(status).findings[:1] == findings[:1]
+
+
+def test_one_huge_finding_still_fits_into_a_trailer():
+    huge = Finding(reason="BAD", message="m" * 9000, measured=tuple((f"v{n}", "9" * 900) for n in range(40)))
+    assert status_of(SeriesRejectedError((huge,))).ByteSize() < 6000
