@@ -1,50 +1,22 @@
 """`contour serve` and `contour plan --server`: the same result as in-process, and the same errors."""
 
-import contextlib
-import os
-import re
 import shutil
 import signal
-import subprocess
-import sys
 import urllib.request
-from pathlib import Path
 
 import pydicom
 import pytest
 
 from tests.tiny_model import FOUND
 
-ROOT = Path(__file__).parents[2]
 MOVING = ("SOPInstanceUID", "SeriesInstanceUID", "InstanceCreationDate", "InstanceCreationTime")
 MOVING += ("SeriesDate", "SeriesTime", "StructureSetDate", "StructureSetTime")
 
 
-def start_server(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", "from contour.cli import main; main()", "serve", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-    )
-
-
-@pytest.fixture(scope="module")
-def server(models, tmp_path_factory):
-    """Address, metrics URL and process of a server that has the tiny model only as its default."""
-    folder = tmp_path_factory.mktemp("server")
-    config = folder / "contour.toml"
-    config.write_text(f'data = "jobs"\n[models]\nfolders = ["{models}"]\ndefault = "tiny"\n')
-    process = start_server("--config", config, "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
-    line = process.stdout.readline()
-    found = re.fullmatch(r"contour is ready: gRPC on (\S+), metrics on (\S+)\n", line)
-    assert found, line + process.stderr.read()
-    assert (folder / "jobs").is_dir()
-    yield found[1], found[2], process
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    process.communicate()
+@pytest.fixture
+def server(running_server):
+    """Address, metrics URL and process."""
+    return running_server.address, running_server.metrics, running_server.process
 
 
 def standing(path):
@@ -121,7 +93,7 @@ def test_a_configuration_that_cannot_be_ends_with_exit_2_at_start(here, tmp_path
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_sigterm_ends_the_server_with_0(server):
-    process = server[2]
+def test_sigterm_ends_a_server_with_0(start_server):
+    process = start_server().process
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 0
