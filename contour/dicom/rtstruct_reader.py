@@ -8,6 +8,7 @@ Reference: PS3.3 C.8.8.5, C.8.8.6, C.8.8.8.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -18,6 +19,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag
 from pydicom.uid import RTStructureSetStorage
 
 from contour.anatomy.marching import Floats
@@ -28,7 +30,10 @@ from contour.errors import InputError
 CLOSED_TYPES = frozenset({"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"})
 """Contours that enclose something; points and open lines do not."""
 
-_CONTOUR_DATA = 0x30060050
+_CONTOUR_IMAGES = BaseTag(0x30060016)
+_GEOMETRIC_TYPE = BaseTag(0x30060042)
+_NUMBER_OF_POINTS = BaseTag(0x30060046)
+_CONTOUR_DATA = BaseTag(0x30060050)
 _LIMITS = VettingLimits(structure=WalkLimits(elements=4_000_000))
 _BACKSLASH = ord("\\")
 _BROKEN = (
@@ -147,9 +152,10 @@ def _structure_set(dataset: Dataset, transfer_syntax_uid: str) -> StructureSet:
     for number, item in _numbered(dataset, "ROIContourSequence", "ReferencedROINumber"):
         contoured.setdefault(number, []).append(item)
     observed = dict(_numbered(dataset, "RTROIObservationsSequence", "ReferencedROINumber"))
-    numbers = [number for number, _ in _numbered(dataset, "StructureSetROISequence", "ROINumber")]
-    repeated = {number for number in numbers if numbers.count(number) > 1}
+    numbers = Counter(number for number, _ in _numbered(dataset, "StructureSetROISequence", "ROINumber"))
+    repeated = {number for number, times in numbers.items() if times > 1}
     repeated |= {number for number, items in contoured.items() if len(items) > 1}
+    known_images: dict[bytes, tuple[str, ...]] = {}
     order = dict.fromkeys([*listed, *contoured, *observed])
     return StructureSet(
         sop_instance_uid=_text(dataset, "SOPInstanceUID"),
@@ -162,7 +168,8 @@ def _structure_set(dataset: Dataset, transfer_syntax_uid: str) -> StructureSet:
         referenced_series_uids=series,
         referenced_sop_instance_uids=images,
         rois=tuple(
-            _roi(number, listed.get(number), contoured.get(number, []), observed.get(number)) for number in order
+            _roi(number, (listed.get(number), contoured.get(number, []), observed.get(number)), known_images)
+            for number in order
         ),
         repeated_roi_numbers=tuple(sorted(repeated)),
         patient_id=_text(dataset, "PatientID"),
@@ -182,9 +189,14 @@ def _references(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...], fro
     return tuple(frames), tuple(series), frozenset(images)
 
 
-def _roi(number: int, listed: Dataset | None, contoured: list[Dataset], observed: Dataset | None) -> Roi:
+def _roi(
+    number: int,
+    parts: tuple[Dataset | None, list[Dataset], Dataset | None],
+    images: dict[bytes, tuple[str, ...]],
+) -> Roi:
+    listed, contoured, observed = parts
     listing = Dataset() if listed is None else listed
-    contours = tuple(_contour(item) for sequence in contoured for item in _items(sequence, "ContourSequence"))
+    contours = tuple(_contour(item, images) for sequence in contoured for item in _items(sequence, "ContourSequence"))
     return Roi(
         number=number,
         name=_text(listing, "ROIName"),
@@ -199,31 +211,43 @@ def _roi(number: int, listed: Dataset | None, contoured: list[Dataset], observed
     )
 
 
-def _contour(item: Dataset) -> Contour:
-    text = _contour_bytes(item)
+def _contour(item: Dataset, images: dict[bytes, tuple[str, ...]]) -> Contour:
+    """One item, mostly from its raw bytes: a file holds thousands. `images` remembers references already read."""
+    text = _raw(item, _CONTOUR_DATA)
     points, problem = _points(text)
+    stated = _raw(item, _NUMBER_OF_POINTS).strip(b" \0")
     return Contour(
-        geometric_type=_text(item, "ContourGeometricType"),
+        geometric_type=_raw(item, _GEOMETRIC_TYPE).decode("ascii", errors="replace").strip(" \0"),
         points_xyz_mm=points,
-        stated_points=_whole(item, "NumberOfContourPoints"),
-        referenced_sop_instance_uids=tuple(
-            _text(image, "ReferencedSOPInstanceUID") for image in _items(item, "ContourImageSequence")
-        ),
+        stated_points=int(stated) if stated else None,
+        referenced_sop_instance_uids=_images(item, images),
         longest_decimal_bytes=_longest_decimal(text),
         data_bytes=len(text),
         problem=problem,
     )
 
 
-def _contour_bytes(item: Dataset) -> bytes:
-    if _CONTOUR_DATA not in item:
+def _images(item: Dataset, known: dict[bytes, tuple[str, ...]]) -> tuple[str, ...]:
+    element = item.get_item(_CONTOUR_IMAGES) if _CONTOUR_IMAGES in item else None
+    raw = element.value if isinstance(element, RawDataElement) else None
+    if raw is not None and raw in known:
+        return known[raw]
+    uids = tuple(_text(image, "ReferencedSOPInstanceUID") for image in _items(item, "ContourImageSequence"))
+    if raw is not None:
+        known[raw] = uids
+    return uids
+
+
+def _raw(item: Dataset, tag: BaseTag) -> bytes:
+    """An element's text as it stands in the file; empty where the element is missing."""
+    if tag not in item:
         return b""
-    element = item.get_item(_CONTOUR_DATA)
+    element = item.get_item(tag)
     if isinstance(element, RawDataElement):
         return element.value or b""
     value = element.value
     parts = value if isinstance(value, (MultiValue, list)) else [value]
-    return "\\".join(str(part) for part in parts).encode("ascii", errors="replace")
+    return "\\".join("" if part is None else str(part) for part in parts).encode("ascii", errors="replace")
 
 
 def _points(text: bytes) -> tuple[Floats, str]:
