@@ -11,7 +11,8 @@ STAGES = ("read", "body", "network", "restore", "clean-up", "write", "verify")
 class Progress(Protocol):
     """Called with a stage's name and the fraction of it that is done; raises CancelledError to stop the work."""
 
-    def __call__(self, stage: str, fraction: float) -> None: ...
+    def __call__(self, stage: str, fraction: float) -> None:
+        """This fraction of the stage is done, 0 to 1."""
 
 
 def no_progress(stage: str, fraction: float) -> None:
