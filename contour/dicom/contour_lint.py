@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contour.anatomy.crossing_test import crosses_itself
+from contour.anatomy.keyholes import row_crossings
+from contour.anatomy.marching import Floats
 from contour.anatomy.thinning import loop_areas
 from contour.dicom.contour_placement import PlacedContours
 from contour.dicom.ct_series import CtSeries
@@ -24,6 +27,8 @@ _KNOWN_TYPES = CLOSED_TYPES | {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"}
 _FIELD_MARGIN_VOXELS = 1.0
 _TINY_VOXELS = 0.25
 _MOST_POINTS_TESTED = 10_000
+_MOST_RINGS_COMPARED = 40
+_SAME_POINT_VOXELS = 1e-4
 
 
 def lint_contours(roi: Roi, placed: PlacedContours, series: CtSeries) -> Iterator[LintFinding]:
@@ -41,6 +46,7 @@ def lint_contours(roi: Roi, placed: PlacedContours, series: CtSeries) -> Iterato
     if closed:
         yield from _lint_planes(closed, placed, series, name)
         yield from _lint_shapes(closed, placed, series, name)
+        yield from _lint_holes(closed, placed, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +146,9 @@ def _lint_shapes(closed: list[Contour], placed: PlacedContours, series: CtSeries
     firsts, lasts = polygons.starts[:-1], polygons.starts[1:] - 1
     repeated = int((polygons.points_yx[firsts] == polygons.points_yx[lasts]).all(axis=1).sum())
     yield from tally.error("FIRST_POINT_REPEATED", repeated, "end on their first point")
-    outside = _beyond_field(placed, series)
-    yield from tally.error("OUTSIDE_CT", int(outside.sum()), "leave the CT's field")
+    partly, wholly = _beyond_field(placed, series)
+    yield from tally.error("OUTSIDE_CT", int(wholly.sum()), "lie outside of the CT")
+    yield from tally.warning("LEAVES_CT", int((partly & ~wholly).sum()), "leave the CT's field")
     areas = np.abs(loop_areas(polygons.points_yx, polygons.starts))
     tiny = int((areas < _TINY_VOXELS).sum())
     yield from tally.warning("TINY_CONTOUR", tiny, "enclose less than a quarter of a pixel")
@@ -153,11 +160,49 @@ def _lint_shapes(closed: list[Contour], placed: PlacedContours, series: CtSeries
     yield from tally.error("CONTOUR_REPEATED", copies, "are copies of another")
 
 
-def _beyond_field(placed: PlacedContours, series: CtSeries) -> NDArray[np.bool_]:
+def _beyond_field(placed: PlacedContours, series: CtSeries) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(contours,) True where a part, and where the whole, is off the image or between no two slices."""
     polygons = placed.polygons
     _, rows, columns = series.grid.shape_zyx
     high = np.array([rows, columns]) - 1 + _FIELD_MARGIN_VOXELS
     points = polygons.points_yx
     off_field = ((points < -_FIELD_MARGIN_VOXELS) | (points > high)).any(axis=1)
-    beyond: NDArray[np.bool_] = np.logical_or.reduceat(off_field, polygons.starts[:-1]) | ~placed.within
-    return beyond
+    partly: NDArray[np.bool_] = np.logical_or.reduceat(off_field, polygons.starts[:-1]) | ~placed.within
+    wholly: NDArray[np.bool_] = np.logical_and.reduceat(off_field, polygons.starts[:-1]) | ~placed.within
+    return partly, wholly
+
+
+def _lint_holes(closed: list[Contour], placed: PlacedContours, name: str) -> Iterator[LintFinding]:
+    """Holes can be drawn in three ways; a file that mixes them, or draws the third, reads differently elsewhere."""
+    polygons = placed.polygons
+    keyholed = sum(_has_slit(polygons.polygon_yx(number)) for number in range(polygons.count))
+    if keyholed and any(contour.geometric_type == "CLOSEDPLANAR_XOR" for contour in closed):
+        yield LintFinding.error(
+            "MIXED_HOLES", "has keyholes among CLOSEDPLANAR_XOR contours", roi=name, contours=str(keyholed)
+        )
+    plain = np.array([contour.geometric_type == "CLOSED_PLANAR" for contour in closed])
+    nested = 0
+    for slice_z in np.flatnonzero(np.bincount(polygons.slice_z[plain]) > 1).tolist():
+        loops = [polygons.polygon_yx(n) for n in np.flatnonzero(plain & (polygons.slice_z == slice_z)).tolist()]
+        nested += sum(
+            _lies_within(inner, outer) for inner, outer in itertools.permutations(loops[:_MOST_RINGS_COMPARED], 2)
+        )
+    yield from _Tally(name, len(closed)).warning(
+        "RING_IN_RING", nested, "lie within another of the same slice; read as a hole here, but not by every system"
+    )
+
+
+def _has_slit(loop_yx: Floats) -> bool:
+    """True where the line comes back to a point that it passed before, other than by closing."""
+    ordered = loop_yx[np.lexsort(loop_yx.T)]
+    repeats = int((np.abs(np.diff(ordered, axis=0)) < _SAME_POINT_VOXELS).all(axis=1).sum())
+    closes = int((np.abs(loop_yx[0] - loop_yx[-1]) < _SAME_POINT_VOXELS).all())
+    return repeats > closes
+
+
+def _lies_within(inner: Floats, outer: Floats) -> bool:
+    if (inner.min(axis=0) < outer.min(axis=0)).any() or (inner.max(axis=0) > outer.max(axis=0)).any():
+        return False
+    y, x = inner[0]
+    columns, _ = row_crossings(outer, float(y))
+    return bool(np.count_nonzero(columns < x) % 2)

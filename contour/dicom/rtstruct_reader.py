@@ -36,6 +36,7 @@ _NUMBER_OF_POINTS = BaseTag(0x30060046)
 _CONTOUR_DATA = BaseTag(0x30060050)
 _LIMITS = VettingLimits(structure=WalkLimits(elements=4_000_000))
 _BACKSLASH = ord("\\")
+_FARTHEST_MM = 1e6
 _BROKEN = (
     AttributeError,
     BytesLengthException,
@@ -259,8 +260,8 @@ def _points(text: bytes) -> tuple[Floats, str]:
         return none, "holds text that is not a number"
     if values.size % 3:
         return none, f"{values.size} numbers do not make points of three"
-    if not np.isfinite(values).all():
-        return none, "holds a number that is not finite"
+    if not bool((np.abs(values) < _FARTHEST_MM).all()):
+        return none, "holds a coordinate that is no place"
     return values.reshape(-1, 3), ""
 
 

@@ -1,3 +1,4 @@
+import copy
 import json
 from io import BytesIO
 
@@ -63,6 +64,24 @@ def bow_tie(dataset):
 def push_out(dataset):
     contour = contours(dataset)[0]
     put(contour, points_of(contour) + np.array([200.0, 0, 0]))
+
+
+def push_halfway_out(dataset):
+    contour = contours(dataset)[0]
+    put(contour, points_of(contour) + np.array([20.0, 0, 0]))
+
+
+def ring_in_ring(dataset):
+    contour = contours(dataset)[2]
+    points = points_of(contour)
+    inner = copy.deepcopy(contour)
+    put(inner, points.mean(axis=0) + 0.5 * (points - points.mean(axis=0)))
+    contours(dataset).append(inner)
+
+
+def xor_keyholes(dataset):
+    for contour in contours(dataset, 1):
+        contour.ContourGeometricType = "CLOSEDPLANAR_XOR"
 
 
 def swap_reference(dataset):
@@ -169,6 +188,9 @@ def test_our_own_file_has_no_error_and_no_warning(axes):
         (tilt, "error", "NOT_PLANAR"),
         (bow_tie, "warning", "CROSSES_ITSELF"),
         (push_out, "error", "OUTSIDE_CT"),
+        (push_halfway_out, "warning", "LEAVES_CT"),
+        (ring_in_ring, "warning", "RING_IN_RING"),
+        (xor_keyholes, "error", "MIXED_HOLES"),
         (swap_reference, "error", "WRONG_IMAGE"),
         (strange_reference, "error", "UNKNOWN_IMAGE"),
         (copy_contour, "error", "CONTOUR_REPEATED"),

@@ -135,7 +135,7 @@ def test_a_name_outside_ascii_is_read():
 
 
 @pytest.mark.parametrize(
-    "text", [b"1\\2\\x\\4\\5\\6", b"1\\2\\3\\4", b"1\\2\\nan\\4\\5\\6\\7\\8\\9", b"1\\\\3\\4\\5\\6"]
+    "text", [b"1\\2\\x\\4\\5\\6", b"1\\2\\3\\4", b"1\\2\\nan\\4\\5\\6\\7\\8\\9", b"1\\\\3\\4\\5\\6", b"1e300\\2\\3"]
 )
 def test_a_contour_that_cannot_be_read_is_kept_as_such_and_its_structure_refused(text):
     def spoil(dataset):
