@@ -32,7 +32,9 @@ def print_plan(done: Planned) -> None:
     out = console()
     for warning in done.warnings:
         out.print(Text(f"warning: {warning}", style="yellow"))
-    out.print("  ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.stage_seconds), style="dim")
+    out.print(
+        "  ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.stage_seconds), style="dim", highlight=False
+    )
     table = Table()
     table.add_column("Structure")
     table.add_column("Volume (ml)", justify="right")
@@ -90,4 +92,4 @@ def print_findings(findings: Sequence[LintFinding]) -> None:
             )
         out.print(table)
     counts = [sum(finding.severity == severity for finding in findings) for severity in order]
-    out.print(f"{counts[0]} errors, {counts[1]} warnings, {counts[2]} notes")
+    out.print(f"{counts[0]} errors, {counts[1]} warnings, {counts[2]} notes", highlight=False)
