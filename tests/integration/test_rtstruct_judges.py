@@ -185,19 +185,26 @@ def test_any_transfer_syntax_dcmconv_makes_reads_the_same(judge, tmp_path):
             assert np.array_equal(one.points_xyz_mm, other.points_xyz_mm)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_rt_utils_reads_our_masks_where_it_is_right(tmp_path):
-    """It paints every pixel that a contour touches, so its masks are half a pixel fatter all round."""
+@pytest.fixture
+def rt_struct_builder():
     if os.environ.get("CONTOUR_REQUIRE_JUDGES") != "1":
         pytest.importorskip("rt_utils", reason="rt-utils is not installed (contour-rt[judges])")
     from rt_utils import RTStructBuilder
 
+    return RTStructBuilder
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_rt_utils_reads_our_masks_where_it_is_right(rt_struct_builder, tmp_path):
+    """It paints every pixel that a contour touches, so its masks are half a pixel fatter all round."""
     grid = make_grid((24, 90, 90), (2.5, 1.0, 1.0))
     write_ct(grid, tmp_path / "ct")
     series = read_ct_folder(tmp_path / "ct")
     structure = graded_ball(series.grid, "Liver", (11.3, 38.0, 47.0), 24.0)
     (tmp_path / "rs.dcm").write_bytes(build_rtstruct(series, (structure,), settings()))
-    found = RTStructBuilder.create_from(dicom_series_path=str(tmp_path / "ct"), rt_struct_path=str(tmp_path / "rs.dcm"))
+    found = rt_struct_builder.create_from(
+        dicom_series_path=str(tmp_path / "ct"), rt_struct_path=str(tmp_path / "rs.dcm")
+    )
     assert found.get_roi_names() == ["Liver"]
     theirs = found.get_roi_mask_by_name("Liver").transpose(2, 0, 1)
     truth = structure.full_mask_zyx()
@@ -205,3 +212,17 @@ def test_rt_utils_reads_our_masks_where_it_is_right(tmp_path):
     assert dice(theirs, truth) > 0.95
     middles = [np.array([where.mean() for where in np.nonzero(mask)]) for mask in (theirs, truth)]
     assert middles[0] == pytest.approx(middles[1], abs=0.6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_our_lint_sees_through_rt_utils_on_oblong_pixels(rt_struct_builder, tmp_path):
+    """Its own round trip says Dice 1.0; its contours are millimetres off and its numbers too long."""
+    grid = make_grid((24, 90, 90), (2.5, 0.9, 1.2))
+    write_ct(grid, tmp_path / "ct")
+    series = read_ct_folder(tmp_path / "ct")
+    structure = graded_ball(series.grid, "Liver", (11.3, 38.0, 47.0), 24.0)
+    made = rt_struct_builder.create_new(dicom_series_path=str(tmp_path / "ct"))
+    made.add_roi(mask=structure.full_mask_zyx().transpose(1, 2, 0), name="Liver")
+    made.save(str(tmp_path / "rs.dcm"))
+    codes = {finding.code for finding in lint_rtstruct((tmp_path / "rs.dcm").read_bytes(), series)}
+    assert {"SPACING_SWAPPED", "DS_TOO_LONG"} <= codes
