@@ -208,6 +208,12 @@ class ContourClient:
         """Where a job stands now."""
         return _progress_of(self._operation(job_id))
 
+    def jobs(self, *, most: int = 50) -> tuple[JobProgress, ...]:
+        """The latest jobs, newest first, at most 200."""
+        request = contouring_pb2.ListJobsRequest(page_size=most)
+        answer = self._connection.ask(self._jobs.ListJobs, request)
+        return tuple(_progress_of_metadata(metadata) for metadata in answer.jobs)
+
     def cancel(self, job_id: str) -> None:
         """Cancel a job; it stops within 2 s. One that is over stays as it is."""
         self._connection.ask(
@@ -301,15 +307,20 @@ class ContourClient:
 def _progress_of(operation: operations_pb2.Operation) -> JobProgress:
     metadata = contouring_pb2.ContouringMetadata()
     operation.metadata.Unpack(metadata)
+    return _progress_of_metadata(metadata)
+
+
+def _progress_of_metadata(metadata: contouring_pb2.ContouringMetadata) -> JobProgress:
     left_s = metadata.estimated_remaining_s if metadata.HasField("estimated_remaining_s") else None
+    state = contouring_pb2.JobState.Name(metadata.state).removeprefix("JOB_STATE_")
     return JobProgress(
         job_id=metadata.job_id,
-        state=contouring_pb2.JobState.Name(metadata.state).removeprefix("JOB_STATE_"),
+        state=state,
         stage=metadata.stage,
         fraction=metadata.fraction,
         queue_place=metadata.queue_place,
         estimated_remaining_s=left_s,
         elapsed_s=metadata.elapsed_s,
         attempt=metadata.attempt,
-        is_over=operation.done,
+        is_over=state not in {"QUEUED", "RUNNING"},
     )

@@ -63,6 +63,11 @@ class Dispatcher:
             self._thread.join()
             raise self._start_error
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether jobs are still being run; a server whose queue has died is of no use."""
+        return self._thread.is_alive()
+
     def wake(self) -> None:
         """A job has been queued."""
         self._changes.announce()
@@ -108,15 +113,17 @@ class Dispatcher:
             self._ready.set()
             return
         self._ready.set()
-        while not self._draining.is_set():
-            self._wake.clear()
-            job = self._claim()
-            if job is None:
-                self._wake.wait(timeout=5.0)
-                continue
-            with job_in_logs(job.job_id):
-                self._run(job)
-        self._executor.close()
+        try:
+            while not self._draining.is_set():
+                self._wake.clear()
+                job = self._claim()
+                if job is None:
+                    self._wake.wait(timeout=5.0)
+                    continue
+                with job_in_logs(job.job_id):
+                    self._run(job)
+        finally:
+            self._executor.close()
 
     def _claim(self) -> Job | None:
         try:
@@ -169,7 +176,10 @@ class Dispatcher:
             now_s = time.monotonic()
             if stage != noted_stage or now_s - noted_s >= _NOTE_EVERY_S:
                 noted_stage, noted_s = stage, now_s
-                self._store.jobs.note_progress(job_id, stage=stage, fraction=fraction)
+                try:
+                    self._store.jobs.note_progress(job_id, stage=stage, fraction=fraction)
+                except (ContourError, SQLAlchemyError) as error:
+                    log.warning("progress cannot be written down", exc_info=error)
                 self._changes.announce()
 
         return note

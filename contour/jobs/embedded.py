@@ -120,10 +120,11 @@ class EmbeddedExecutor:
             crash = _crash(self._end_worker(), oom_killed=cgroup_oom_kills() > oom_kills)
             self._replace_worker(crash.reason)
             raise crash from None
-        except ContourError as error:
-            if worker.busy or error.reason == _OOM_REASON:
+        except BaseException as error:  # whatever it was: a worker in the midst of a job is of no use for the next one
+            reason = error.reason if isinstance(error, ContourError) else "INTERNAL"
+            if worker.busy or reason == _OOM_REASON:
                 self._end_worker()
-                self._replace_worker(error.reason)
+                self._replace_worker(reason)
             raise
 
     def _replace_worker(self, reason: str) -> None:

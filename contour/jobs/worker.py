@@ -30,7 +30,7 @@ from contour.jobs.work import Runner, RunnerSettings, settings_from_json, work_f
 from contour.logs import job_in_logs, set_up_logs
 from contour.store.json_form import failure_to_json, result_to_json
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("contour.jobs.worker")  # this module runs as __main__
 
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_EVERY_S = 0.1

@@ -57,7 +57,7 @@ Ready = Callable[[Addresses], None]
 
 
 def serve(config: ServerConfig, *, ready: Ready = lambda _addresses: None, runner: str = PLAN_RUNNER) -> int:
-    """Serve until SIGTERM or SIGINT; 0 after a graceful stop. Call it in the main thread.
+    """Serve until SIGTERM or SIGINT; 0 after a graceful stop, 1 where the queue died. Call it in the main thread.
 
     A stop refuses new work, lets the running job end within `config.grace_s`, else puts it back into the queue; a
     second signal ends the grace.
@@ -76,8 +76,10 @@ def serve(config: ServerConfig, *, ready: Ready = lambda _addresses: None, runne
         server = _Server(config, runner, stack)
         ready(server.addresses)
         log.info("serving")
-        while not stop.wait(timeout=60.0):
-            pass
+        while not stop.wait(timeout=1.0):
+            if not server.is_alive:
+                log.critical("the queue has died; whoever started the server may start it again")
+                return 1
         log.info("stopping, grace %g s", config.grace_s)
         server.stop(config.grace_s, hurry)
     log.info("stopped")
@@ -102,6 +104,11 @@ class _Server:
         stack.callback(self._dispatcher.stop, 0.0)
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
         self.addresses = Addresses(grpc=_address(config.listen, port), metrics=metrics_address)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether jobs are being run."""
+        return self._dispatcher.is_alive
 
     def stop(self, grace_s: float, hurry: threading.Event) -> None:
         """Refuse new work, let the job end, then let the last calls end."""

@@ -259,6 +259,12 @@ def test_an_upload_that_breaks_off_goes_on_at_the_stored_byte(channel, small_ct)
     assert again.verdict == series_pb2.INSTANCE_VERDICT_ALREADY_ACCEPTED
 
 
+def test_jobs_are_listed_newest_first(client, series):
+    ids = [client.plan(series).job_id for _ in range(2)]
+    assert [job.job_id for job in client.jobs(most=2)] == ids[::-1]
+    assert all(job.is_over for job in client.jobs(most=2))
+
+
 def test_models_are_listed_with_their_cards(client):
     models = {model.name: model for model in client.models()}
     assert models["quick"].is_default

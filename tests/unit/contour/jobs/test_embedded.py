@@ -138,6 +138,15 @@ def test_progress_that_raises_stops_the_job(executor, tmp_path):
         executor.run(work_for(tmp_path, "slow"), refuse)
 
 
+def test_a_worker_in_the_midst_of_a_job_is_not_used_for_the_next_one_whatever_went_wrong(executor, tmp_path):
+    def fail(stage, fraction):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        executor.run(work_for(tmp_path, "slow"), fail)
+    assert executor.run(work_for(tmp_path, "quick"), no_progress).rows
+
+
 def test_a_job_that_takes_too_long_is_ended(tmp_path):
     executor = EmbeddedExecutor(replace(SETTINGS, job_limit_s=0.2))
     try:
