@@ -78,7 +78,10 @@ def _lint_text(roi: Roi, name: str) -> Iterator[LintFinding]:
     longest = max((contour.longest_decimal_bytes for contour in contours), default=0)
     long = sum(contour.longest_decimal_bytes > MOST_DECIMAL_BYTES for contour in contours)
     yield from tally.error(
-        "DS_TOO_LONG", long, f"hold decimal strings of more than {MOST_DECIMAL_BYTES} bytes", longest_bytes=str(longest)
+        "DS_TOO_LONG",
+        long,
+        f"hold decimal strings of up to {longest} bytes; {MOST_DECIMAL_BYTES} are allowed",
+        longest_bytes=str(longest),
     )
     broken = [contour.problem for contour in contours if contour.problem]
     if broken:
@@ -118,14 +121,14 @@ def _lint_planes(closed: list[Contour], placed: PlacedContours, series: CtSeries
     tally = _Tally(name, len(closed))
     away = np.abs(placed.off_slice_mm)
     farthest = f"{float(away.max()):.3f}"
+    up_to = f", by up to {farthest} mm"
     slightly = int(((away > OFF_SLICE_MM) & (away <= GROSSLY_OFF_SLICE_MM)).sum())
     grossly = int((away > GROSSLY_OFF_SLICE_MM).sum())
-    yield from tally.warning("OFF_SLICE", slightly, "lie a little off every slice", off_mm=farthest)
-    yield from tally.error("OFF_SLICE", grossly, "lie off every slice", off_mm=farthest)
+    yield from tally.warning("OFF_SLICE", slightly, f"lie a little off every slice{up_to}", off_mm=farthest)
+    yield from tally.error("OFF_SLICE", grossly, f"lie off every slice{up_to}", off_mm=farthest)
     uneven = int((placed.uneven_mm > UNEVEN_MM).sum())
-    yield from tally.error(
-        "NOT_PLANAR", uneven, "are not in a slice's plane", uneven_mm=f"{float(placed.uneven_mm.max()):.3f}"
-    )
+    worst = f"{float(placed.uneven_mm.max()):.3f}"
+    yield from tally.error("NOT_PLANAR", uneven, f"leave the plane of a slice, by up to {worst} mm", uneven_mm=worst)
     own = [series.slices[z].sop_instance_uid for z in placed.polygons.slice_z.tolist()]
     everything = {reference.sop_instance_uid for reference in series.slices}
     pairs = list(zip(closed, own, strict=True))
@@ -181,12 +184,13 @@ def _lint_holes(closed: list[Contour], placed: PlacedContours, name: str) -> Ite
             "MIXED_HOLES", "has keyholes among CLOSEDPLANAR_XOR contours", roi=name, contours=str(keyholed)
         )
     plain = np.array([contour.geometric_type == "CLOSED_PLANAR" for contour in closed])
+    planes = np.stack([polygons.slice_z, np.rint(placed.off_slice_mm / OFF_SLICE_MM)], axis=1)
+    _, plane, sharing = np.unique(planes, axis=0, return_inverse=True, return_counts=True)
     nested = 0
-    for slice_z in np.flatnonzero(np.bincount(polygons.slice_z[plain]) > 1).tolist():
-        loops = [polygons.polygon_yx(n) for n in np.flatnonzero(plain & (polygons.slice_z == slice_z)).tolist()]
-        nested += sum(
-            _lies_within(inner, outer) for inner, outer in itertools.permutations(loops[:_MOST_RINGS_COMPARED], 2)
-        )
+    for number in np.flatnonzero(sharing > 1).tolist():
+        loops = [polygons.polygon_yx(n) for n in np.flatnonzero(plain & (plane == number)).tolist()]
+        pairs = itertools.permutations(loops[:_MOST_RINGS_COMPARED], 2)
+        nested += sum(_lies_within(inner, outer) for inner, outer in pairs)
     yield from _Tally(name, len(closed)).warning(
         "RING_IN_RING", nested, "lie within another of the same slice; read as a hole here, but not by every system"
     )
