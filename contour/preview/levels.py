@@ -26,8 +26,9 @@ def informative_planes(structures: Sequence[Structure], axis: int, count: int) -
         return (_middle(structures, axis),) if structures else ()
     share = np.stack([_share(structure, axis) for structure in shown])
     free: NDArray[np.bool_] = np.asarray(share.any(axis=0))
-    said = np.flatnonzero(share.max(axis=0) > _BODY_SAYS)
-    gap = max(1, round((said[-1] - said[0]) / (_SPREAD * count))) if said.size else 1
+    said = np.flatnonzero(share.max(axis=0) > 2 * _BODY_SAYS)
+    reach = said if said.size else np.flatnonzero(free)
+    gap = max(1, int((reach[-1] - reach[0]) / (count * (_SPREAD if said.size else 1.0))))
     seen = np.zeros(len(shown))
     chosen: list[int] = []
     for _ in range(count):

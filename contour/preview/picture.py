@@ -12,13 +12,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from PIL import Image
 
-from contour import __version__
 from contour.anatomy.polygons import SlicePolygons
 from contour.anatomy.structures import Structure
+from contour.preview.annotation import CAUTION, FAINT, PAPER, annotate, write_frame
 from contour.preview.levels import informative_planes
 from contour.preview.views import View, view_of
 from registration.grid import Coordinates
@@ -28,14 +26,8 @@ SOFT_TISSUE_HU = (-160.0, 240.0)
 AXIAL_PLANES = 6
 _SIZE_INCHES = (16.0, 9.6)
 _DOTS_PER_INCH = 100
-_PAPER = "#0b0d10"
-_INK = "#e8eaed"
-_FAINT = "#9aa0a6"
-_CAUTION = "#f5b041"
 _MARGIN_MM = {"axial": 30.0, "coronal": 45.0, "sagittal": 45.0}
 _BODY_NAMES = {"external", "body", "skin"}
-_BAR_MM = 50.0
-_OUTLINE = [withStroke(linewidth=2.5, foreground="black")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +48,7 @@ class DrawnStructure:
 
 def draw_views(ct: Volume, drawn: Sequence[DrawnStructure]) -> bytes:
     """A PNG: up to six axial planes, one coronal, one sagittal, a legend with volumes. No patient data."""
-    figure = Figure(figsize=_SIZE_INCHES, dpi=_DOTS_PER_INCH, facecolor=_PAPER)
+    figure = Figure(figsize=_SIZE_INCHES, dpi=_DOTS_PER_INCH, facecolor=PAPER)
     FigureCanvasAgg(figure)
     voxels = [structure.voxels for structure in drawn]
     axial, coronal, sagittal = (view_of(ct.grid, name) for name in ("axial", "coronal", "sagittal"))
@@ -76,14 +68,14 @@ def draw_views(ct: Volume, drawn: Sequence[DrawnStructure]) -> bytes:
         axes = figure.add_subplot(places[row, 3])
         _draw(axes, view, level, ct=ct, drawn=drawn, box=box)
         _mark_levels(axes, view, axial, levels)
-    _write_frame(figure, ct, drawn)
+    write_frame(figure, ct.grid, [(d.name, d.voxels.volume_ml, d.colour) for d in drawn], window_hu=SOFT_TISSUE_HU)
     return _png(figure, drawn)
 
 
 def _png(figure: Figure, drawn: Sequence[DrawnStructure]) -> bytes:
     """With a palette of greys and the structures' colours: less than half the bytes of full colour."""
     pixels = io.BytesIO()
-    figure.savefig(pixels, format="rgba", facecolor=_PAPER)
+    figure.savefig(pixels, format="rgba", facecolor=PAPER)
     width, height = (round(inches * _DOTS_PER_INCH) for inches in _SIZE_INCHES)
     picture = Image.frombytes("RGBA", (width, height), pixels.getvalue()).convert("RGB")
     palette = Image.new("P", (1, 1))
@@ -96,7 +88,7 @@ def _png(figure: Figure, drawn: Sequence[DrawnStructure]) -> bytes:
 def _palette(drawn: Sequence[DrawnStructure]) -> bytes:
     """256 colours: 64 greys, then each colour pure and mixed with black, grey and white, as smooth lines need."""
     greys = np.repeat(np.linspace(0, 255, 64)[:, None], 3, axis=1)
-    inks = np.asarray([to_rgb(colour) for colour in (_CAUTION, _PAPER)]) * 255
+    inks = np.asarray([to_rgb(colour) for colour in (CAUTION, PAPER)]) * 255
     pure = np.asarray([d.colour_rgb for d in drawn], dtype=np.float64).reshape(-1, 3)
     mixed = [
         share * np.vstack([pure, inks]) + (1 - share) * background
@@ -172,10 +164,7 @@ def _draw(
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    _write_letters(axes, view)
-    title = f"{view.name}  {_position(view, level)}"
-    axes.text(0.015, 0.985, title, transform=axes.transAxes, color=_INK, size=9, va="top", path_effects=_OUTLINE)
-    _draw_scale(axes)
+    annotate(axes, view, level)
 
 
 def _polygons(structure: DrawnStructure, view: View, level: int) -> list[Coordinates]:
@@ -214,65 +203,4 @@ def _mark_levels(axes: Axes, view: View, axial: View, levels: Sequence[int]) -> 
     step_mm = view.grid.spacing_zyx_mm[axial.normal_axis]
     for level in levels:
         if view.down_axis == axial.normal_axis:
-            axes.axhline(level * step_mm, color=_FAINT, linewidth=0.5, alpha=0.7, dashes=(4, 4))
-
-
-def _position(view: View, level: int) -> str:
-    """Where the plane's centre lies, along the patient axis it is across."""
-    grid = view.grid
-    centre = np.asarray([(size - 1) / 2 for size in grid.shape_zyx])
-    centre[view.normal_axis] = level
-    patient_axis = {"axial": 2, "coronal": 1, "sagittal": 0}[view.name]
-    return f"{'xyz'[patient_axis]} = {grid.to_point_xyz_mm(centre)[patient_axis]:+.1f} mm"
-
-
-def _write_letters(axes: Axes, view: View) -> None:
-    left, right, top, bottom = view.letters
-    for x, y, letter, align in (
-        (0.012, 0.5, left, "left"),
-        (0.988, 0.5, right, "right"),
-        (0.5, 0.985, top, "center"),
-        (0.5, 0.015, bottom, "center"),
-    ):
-        vertical = "top" if y > 0.9 else "bottom" if y < 0.1 else "center"
-        axes.text(
-            x, y, letter, transform=axes.transAxes, color=_INK, size=11, weight="bold", ha=align, va=vertical,
-            path_effects=_OUTLINE,
-        )  # fmt: skip
-
-
-def _draw_scale(axes: Axes) -> None:
-    (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
-    start = x0 + 0.03 * (x1 - x0)
-    end = start + np.copysign(_BAR_MM, x1 - x0)
-    height = y0 + 0.03 * (y1 - y0)
-    axes.add_line(Line2D([start, end], [height, height], color=_INK, linewidth=2, path_effects=_OUTLINE))
-    axes.text(
-        (start + end) / 2, y0 + 0.045 * (y1 - y0), f"{_BAR_MM:.0f} mm", color=_INK, size=8, ha="center",
-        path_effects=_OUTLINE,
-    )  # fmt: skip
-
-
-def _write_frame(figure: Figure, ct: Volume, drawn: Sequence[DrawnStructure]) -> None:
-    slices, rows, columns = ct.grid.shape_zyx
-    dz, dy, dx = ct.grid.spacing_zyx_mm
-    low_hu, high_hu = SOFT_TISSUE_HU
-    figure.text(0.015, 0.965, "Structure set over planning CT", color=_INK, size=15, weight="bold", va="center")
-    figure.text(
-        0.985, 0.965,
-        f"{slices} slices of {columns} x {rows}   voxel {dx:.3g} x {dy:.3g} x {dz:.3g} mm"
-        f"   window {low_hu:.0f} to {high_hu:.0f} HU",
-        color=_FAINT, size=9.5, ha="right", va="center",
-    )  # fmt: skip
-    handles = [Line2D([], [], color=structure.colour, linewidth=3) for structure in drawn]
-    labels = [f"{structure.name}  {structure.voxels.volume_ml:.1f} ml" for structure in drawn]
-    figure.legend(
-        handles, labels, loc="center", bbox_to_anchor=(0.5, 0.068), ncols=min(8, max(1, len(drawn))), frameon=False,
-        labelcolor=_INK, fontsize=10, handlelength=1.4, columnspacing=1.8,
-    )  # fmt: skip
-    figure.text(
-        0.5, 0.018,
-        f"UNAPPROVED, drawn by software (contour {__version__}) from the RTSTRUCT as written.  "
-        "Research software, not a medical device; not for clinical use without review.",
-        color=_CAUTION, size=10, ha="center", va="center",
-    )  # fmt: skip
+            axes.axhline(level * step_mm, color=FAINT, linewidth=0.5, alpha=0.7, dashes=(4, 4))

@@ -37,3 +37,9 @@ def test_planes_are_not_more_than_there_are_and_none_without_structures():
     assert informative_planes([structure("A", 7, 8)], 0, 6) == (7,)
     assert informative_planes([], 0, 6) == ()
     assert informative_planes([structure("A", 0, 0)], 0, 6) == (30,)
+
+
+def test_a_body_alone_is_shown_over_its_whole_length():
+    planes = informative_planes([structure("Body", 0, 60, (0, 30))], 0, 6)
+    assert len(planes) == 6
+    assert planes[-1] - planes[0] >= 45
