@@ -188,7 +188,7 @@ def test_any_transfer_syntax_dcmconv_makes_reads_the_same(judge, tmp_path):
 @pytest.fixture
 def rt_struct_builder():
     if os.environ.get("CONTOUR_REQUIRE_JUDGES") != "1":
-        pytest.importorskip("rt_utils", reason="rt-utils is not installed (contour-rt[judges])")
+        pytest.importorskip("rt_utils", reason="rt-utils or its libGL is not installed", exc_type=ImportError)
     from rt_utils import RTStructBuilder
 
     return RTStructBuilder
