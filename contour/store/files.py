@@ -15,7 +15,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contour.errors import InputError, ResourceLimitError
@@ -45,6 +45,9 @@ class FileStore:
         self._lock = threading.Lock()
         for path in (self._objects, self._parts, self._incoming):
             path.mkdir(parents=True, exist_ok=True)
+        for byte in range(256):
+            (self._objects / f"{byte:02x}").mkdir(exist_ok=True)
+        _sync_file(self._objects)
         self._used_bytes = 0
 
     @property
@@ -97,35 +100,39 @@ class FileStore:
             raise InputError("the bytes that arrived do not have the SHA-256 announced", reason="SHA256_MISMATCH")
         return data
 
+    def sync_part(self, series_id: str, sha256: str) -> None:
+        """Have the bytes of a part on disk; does nothing where another stream has kept it already."""
+        with suppress(FileNotFoundError), _naming_a_full_disk():
+            _sync_file(self._part_path(series_id, sha256))
+
     def keep_part(self, series_id: str, sha256: str) -> None:
-        """Make a part that was read and accepted an object; on return it survives a power cut."""
+        """Make a part that was read, synced and accepted an object; on return it survives a power cut."""
         part = self._part_path(series_id, sha256)
-        target = self.object_path(sha256)
         with self._lock, _naming_a_full_disk():
-            if target.exists():
+            if self.object_path(sha256).exists():
                 self._used_bytes -= part.stat().st_size
                 part.unlink()
-                return
-            _sync_file(part)
-            target.parent.mkdir(exist_ok=True)
-            part.rename(target)
-            _sync_folders(target)
+            else:
+                self._rename(part, sha256)
 
     def keep_file(self, path: Path) -> tuple[str, int]:
         """Move a file that is finished in as an object; its hash and size. It must lie on the same file system."""
         sha256 = _hash_file(path)
         size_bytes = path.stat().st_size
-        target = self.object_path(sha256)
         with self._lock, _naming_a_full_disk():
-            if target.exists():
+            if self.object_path(sha256).exists():
                 path.unlink()
-                return sha256, size_bytes
-            _sync_file(path)
-            target.parent.mkdir(exist_ok=True)
-            path.rename(target)
-            _sync_folders(target)
-            self._used_bytes += size_bytes
+            else:
+                _sync_file(path)
+                self._rename(path, sha256)
+                self._used_bytes += size_bytes
         return sha256, size_bytes
+
+    def _rename(self, path: Path, sha256: str) -> None:
+        """Under its final name, and that name on disk."""
+        target = self.object_path(sha256)
+        path.rename(target)
+        _sync_file(target.parent)
 
     def incoming_path(self, job_id: str) -> Path:
         """Where the worker leaves a job's result for `keep_file`."""
@@ -198,9 +205,3 @@ def _sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sync_folders(target: Path) -> None:
-    """The rename, and the folder that may be new, are on disk as well."""
-    _sync_file(target.parent)
-    _sync_file(target.parent.parent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
@@ -240,25 +240,20 @@ class SeriesStore:
             self._files.drop_parts(series_id)
 
     def _accept(self, series_id: str, sha256: str, size_bytes: int, identity: InstanceIdentity) -> InstanceVerdict:
-        with self._accepting:
-            with self._database.read() as session:
-                check_open(series_row(session, series_id))
-                query = select(InstanceRow).where(
-                    InstanceRow.series_id == series_id, InstanceRow.sop_instance_uid == identity.sop_instance_uid
-                )
-                same = session.scalar(query)
-            if same is not None and same.sha256 != sha256:
-                return self._refuse(series_id, sha256, Verdict.CONFLICT, conflict(identity))
-            if same is not None:  # another stream was faster
-                return InstanceVerdict(
-                    sha256=sha256,
-                    verdict=Verdict.ALREADY_ACCEPTED,
-                    stored_bytes=size_bytes,
-                    sop_class_uid=identity.sop_class_uid,
-                )
-            self._files.keep_part(series_id, sha256)
-            with self._database.write() as session:
-                check_open(series_row(session, series_id))
+        answer = InstanceVerdict(
+            sha256=sha256, verdict=Verdict.ACCEPTED, stored_bytes=size_bytes, sop_class_uid=identity.sop_class_uid
+        )
+        self._files.sync_part(series_id, sha256)
+        with self._accepting, self._database.write() as session:
+            check_open(series_row(session, series_id))
+            query = select(InstanceRow.sha256).where(
+                InstanceRow.series_id == series_id, InstanceRow.sop_instance_uid == identity.sop_instance_uid
+            )
+            held = session.scalar(query)
+            if held == sha256:  # another stream was faster
+                return replace(answer, verdict=Verdict.ALREADY_ACCEPTED)
+            if held is None:
+                self._files.keep_part(series_id, sha256)
                 session.add(
                     InstanceRow(
                         series_id=series_id,
@@ -270,9 +265,8 @@ class SeriesStore:
                         modality=identity.modality,
                     )
                 )
-        return InstanceVerdict(
-            sha256=sha256, verdict=Verdict.ACCEPTED, stored_bytes=size_bytes, sop_class_uid=identity.sop_class_uid
-        )
+                return answer
+        return self._refuse(series_id, sha256, Verdict.CONFLICT, conflict(identity))
 
     def _refuse(self, series_id: str, sha256: str, verdict: Verdict, finding: Finding) -> InstanceVerdict:
         with self._database.write() as session:
