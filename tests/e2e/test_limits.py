@@ -48,12 +48,19 @@ def test_more_watchers_than_places_are_refused_and_short_calls_still_answered(st
             assert list(watch)[-1].state == "CANCELLED"
 
 
-def test_a_job_that_hoards_memory_or_takes_too_long_is_ended_by_name(start_server, small_ct):
-    server = start_server(worker_memory_bytes=250 << 20, job_s=1)
-    with server.client() as client:
+@pytest.mark.parametrize(
+    ("limits", "model", "error", "reason"),
+    [
+        ({"worker_memory_bytes": 250 << 20}, "hoard", ResourceLimitError, "OUT_OF_MEMORY"),
+        ({"job_s": 3}, "slow", JobFailedError, "JOB_TOO_LONG"),
+    ],
+)
+def test_a_job_that_hoards_memory_or_takes_too_long_is_ended_by_name(
+    start_server, small_ct, limits, model, error, reason
+):
+    with start_server(**limits).client() as client:
         series = client.upload_series(small_ct.paths)
-        with pytest.raises(ResourceLimitError, match="OUT_OF_MEMORY"):
-            client.plan(series, model="hoard")
-        with pytest.raises(JobFailedError, match="JOB_TOO_LONG"):
-            client.plan(series, model="slow")
+        with pytest.raises(error) as caught:
+            client.plan(series, model=model)
+        assert caught.value.reason == reason
         assert client.plan(series).structures
