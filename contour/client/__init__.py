@@ -12,7 +12,6 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -21,9 +20,17 @@ from google.longrunning import operations_pb2, operations_pb2_grpc
 from contour.client.connection import Connection
 from contour.client.errors import error_of_status, finding_of
 from contour.client.upload import UPLOAD, Upload, item_of
+from contour.client.values import (
+    InstalledModel,
+    JobProgress,
+    Planned,
+    PlannedStructure,
+    SeriesHandle,
+    progress_of,
+    progress_of_metadata,
+)
 from contour.errors import (
     ContourError,
-    Finding,
     InputError,
     NotReadyError,
     ResourceLimitError,
@@ -49,63 +56,6 @@ __all__ = [
     "PlannedStructure",
     "SeriesHandle",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesHandle:
-    """A complete series on the server; `set_aside` says what was left out of it."""
-
-    series_id: str
-    instances: int
-    set_aside: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobProgress:
-    """Where a job stands. `state` is QUEUED, RUNNING, SUCCEEDED, FAILED or CANCELLED."""
-
-    job_id: str
-    state: str
-    stage: str
-    fraction: float
-    queue_place: int
-    estimated_remaining_s: float | None
-    elapsed_s: float
-    attempt: int
-    is_over: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedStructure:
-    """One contoured structure."""
-
-    name: str
-    volume_ml: float
-    slices: int
-    elapsed_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A finished job. `rtstruct` is a complete DICOM file; `stage_seconds` are in the order of the stages."""
-
-    rtstruct: bytes = field(repr=False)
-    job_id: str
-    sop_instance_uid: str
-    structures: tuple[PlannedStructure, ...]
-    stage_seconds: tuple[tuple[str, float], ...]
-    warnings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstalledModel:
-    """A model on the server."""
-
-    name: str
-    version: str
-    structures: tuple[str, ...]
-    summary: str
-    is_default: bool
 
 
 class ContourClient:
@@ -202,17 +152,17 @@ class ContourClient:
         """Where a job stands, each time that changes, until it is over. Never raises for a job that failed."""
         request = contouring_pb2.WatchContouringRequest(job_id=job_id)
         for answer in self._connection.listen(self._jobs.WatchContouring, lambda: request):
-            yield _progress_of(answer.operation)
+            yield progress_of(answer.operation)
 
     def progress(self, job_id: str) -> JobProgress:
         """Where a job stands now."""
-        return _progress_of(self._operation(job_id))
+        return progress_of(self._operation(job_id))
 
     def jobs(self, *, most: int = 50) -> tuple[JobProgress, ...]:
         """The latest jobs, newest first, at most 200."""
         request = contouring_pb2.ListJobsRequest(page_size=most)
         answer = self._connection.ask(self._jobs.ListJobs, request)
-        return tuple(_progress_of_metadata(metadata) for metadata in answer.jobs)
+        return tuple(progress_of_metadata(metadata) for metadata in answer.jobs)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job; it stops within 2 s. One that is over stays as it is."""
@@ -302,25 +252,3 @@ class ContourClient:
     def _operation(self, job_id: str) -> operations_pb2.Operation:
         request = operations_pb2.GetOperationRequest(name=f"operations/{job_id}")
         return self._connection.ask(self._operations.GetOperation, request)
-
-
-def _progress_of(operation: operations_pb2.Operation) -> JobProgress:
-    metadata = contouring_pb2.ContouringMetadata()
-    operation.metadata.Unpack(metadata)
-    return _progress_of_metadata(metadata)
-
-
-def _progress_of_metadata(metadata: contouring_pb2.ContouringMetadata) -> JobProgress:
-    left_s = metadata.estimated_remaining_s if metadata.HasField("estimated_remaining_s") else None
-    state = contouring_pb2.JobState.Name(metadata.state).removeprefix("JOB_STATE_")
-    return JobProgress(
-        job_id=metadata.job_id,
-        state=state,
-        stage=metadata.stage,
-        fraction=metadata.fraction,
-        queue_place=metadata.queue_place,
-        estimated_remaining_s=left_s,
-        elapsed_s=metadata.elapsed_s,
-        attempt=metadata.attempt,
-        is_over=state not in {"QUEUED", "RUNNING"},
-    )

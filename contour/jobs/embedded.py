@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from contour.errors import CancelledError, ContourError, JobFailedError, ResourceLimitError, rebuild_error
@@ -41,7 +41,7 @@ class EmbeddedSettings:
     """
 
     runner: str = PLAN_RUNNER
-    runner_settings: RunnerSettings = RunnerSettings()  # noqa: RUF009 - frozen
+    runner_settings: RunnerSettings = field(default_factory=RunnerSettings)
     memory_bytes: int = 0
     job_limit_s: float = 3600.0
     start_limit_s: float = 180.0

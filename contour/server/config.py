@@ -25,6 +25,7 @@ class ServerLimits:
         job_s: Time that one job may take.
         job_attempts: How often a job is started again after the server died during it.
         worker_memory_bytes: Resident memory of the worker; 0 for as much as there is.
+        open_series_s: After which a series that was never completed is deleted with what had arrived of it.
         streams: Uploads, and watches and waits, each, at the same time.
     """
 
@@ -35,6 +36,7 @@ class ServerLimits:
     job_s: float = 3600.0
     job_attempts: int = 3
     worker_memory_bytes: int = 0
+    open_series_s: float = 7 * 86400.0
     streams: int = 12
 
     def __post_init__(self) -> None:

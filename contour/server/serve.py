@@ -16,8 +16,9 @@ import grpc
 from google.longrunning import operations_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from sqlalchemy.exc import SQLAlchemyError
 
-from contour.errors import ConfigError
+from contour.errors import ConfigError, ContourError
 from contour.jobs.changes import Changes
 from contour.jobs.dispatcher import Dispatcher
 from contour.jobs.embedded import EmbeddedExecutor, EmbeddedSettings
@@ -43,6 +44,7 @@ SERVICES = (
 )
 _SHORT_CALL_THREADS = 8
 _LAST_CALLS_S = 2.0
+_TIDY_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ def serve(config: ServerConfig, *, ready: Ready = lambda _addresses: None, runne
         ready(server.addresses)
         log.info("serving")
         while not stop.wait(timeout=1.0):
+            server.tidy()
             if not server.is_alive:
                 log.critical("the queue has died; whoever started the server may start it again")
                 return 1
@@ -91,6 +94,7 @@ class _Server:
 
     def __init__(self, config: ServerConfig, runner: str, stack: ExitStack) -> None:
         self._stopping, self._stopped = threading.Event(), threading.Event()
+        self._open_series_s, self._tidy_at_s = config.limits.open_series_s, 0.0
         self._changes = Changes()
         self._metrics = Metrics()
         self._store = stack.enter_context(Store(_store_settings(config), clock_s=time.time))
@@ -109,6 +113,17 @@ class _Server:
     def is_alive(self) -> bool:
         """Whether jobs are being run."""
         return self._dispatcher.is_alive
+
+    def tidy(self) -> None:
+        """Once an hour, delete uploads that nobody has gone on with."""
+        if time.monotonic() >= self._tidy_at_s:
+            self._tidy_at_s = time.monotonic() + _TIDY_EVERY_S
+            try:
+                deleted = self._store.series.delete_stale(self._open_series_s)
+            except (ContourError, SQLAlchemyError) as error:
+                log.warning("old uploads could not be deleted", exc_info=error)
+            else:
+                log.info("%d series deleted that were never completed", deleted)
 
     def stop(self, grace_s: float, hurry: threading.Event) -> None:
         """Refuse new work, let the job end, then let the last calls end."""

@@ -41,12 +41,13 @@ class Store:
 
         Raises:
             ConfigError: another server uses the folder (DATA_DIR_IN_USE), it cannot be written to (DATA_DIR_UNUSABLE),
-                or the database cannot be used.
+                the database cannot be used, or describes another folder (DATA_DIR_MISMATCH).
         """
         folder = settings.data_dir.absolute()
         self._lock = _lock_folder(folder)
         try:
             self._database = Database(settings.database_url or f"sqlite:///{folder / 'contour.db'}")
+            _check_belonging(folder, self._database)
         except ConfigError:
             os.close(self._lock)
             raise
@@ -76,6 +77,20 @@ class Store:
             referenced |= set(session.scalars(select(JobRow.result_sha256).where(JobRow.result_sha256.is_not(None))))
             open_series = set(session.scalars(select(SeriesRow.series_id).where(SeriesRow.complete.is_(False))))
         return self.files.sweep(referenced=referenced, open_series=open_series)
+
+
+def _check_belonging(folder: Path, database: Database) -> None:
+    """Files that the database does not know are swept away; that must never be those of another database."""
+    path = folder / "store-id"
+    store_id = database.store_id
+    if not path.exists():
+        path.write_text(store_id, encoding="ascii")
+    elif path.read_text(encoding="ascii") != store_id:
+        database.close()
+        raise ConfigError(
+            "the data folder belongs to another database than the one given, expected the two that were made together",
+            reason="DATA_DIR_MISMATCH",
+        )
 
 
 def _lock_folder(folder: Path) -> int:

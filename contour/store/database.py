@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -67,6 +68,12 @@ class Database:
                 raise ResourceLimitError("no space is left for the database", reason="DISK_FULL") from error
             raise
 
+    @property
+    def store_id(self) -> str:
+        """Which data folder the rows describe."""
+        with self.read() as session:
+            return session.scalars(select(SchemaRow.store_id)).one()
+
     def close(self) -> None:
         """Give every connection back."""
         self._engine.dispose()
@@ -85,7 +92,7 @@ class Database:
                     )
                 return
             Table.metadata.create_all(session.connection())
-            session.add(SchemaRow(version=SCHEMA_VERSION))
+            session.add(SchemaRow(version=SCHEMA_VERSION, store_id=uuid.uuid4().hex))
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
-from contour.errors import Finding, InputError, NotReadyError, ResourceLimitError, SeriesRejectedError
+from contour.errors import Finding, InputError, NotFoundError, NotReadyError, ResourceLimitError, SeriesRejectedError
 from contour.store.database import Database
 from contour.store.files import FileStore, is_id
 from contour.store.json_form import finding_to_json
@@ -183,7 +183,11 @@ class SeriesStore:
         except InputError as error:
             verdict = Verdict.SET_ASIDE if error.reason in set_aside else Verdict.REJECTED
             return self._refuse(series_id, sha256, verdict, Finding(reason=error.reason, message=error.message))
-        return self._accept(series_id, sha256, len(data), identity)
+        try:
+            return self._accept(series_id, sha256, len(data), identity)
+        except (NotFoundError, NotReadyError):  # deleted or completed while this was under way
+            self._files.drop_part(series_id, sha256)
+            raise
 
     def complete(self, series_id: str, *, expected_instances: int = 0) -> StoredSeries:
         """Fix a series. Does nothing to one that is complete.
@@ -238,6 +242,17 @@ class SeriesStore:
                 unused = unreferenced(session, hashes)
             self._files.drop_objects(unused)
             self._files.drop_parts(series_id)
+
+    def delete_stale(self, older_than_s: float) -> int:
+        """Delete series that were opened longer ago than this and never completed; how many."""
+        with self._database.read() as session:
+            query = select(SeriesRow.series_id).where(
+                SeriesRow.complete.is_(False), SeriesRow.created_s < self._clock_s() - older_than_s
+            )
+            stale = session.scalars(query).all()
+        for series_id in stale:
+            self.delete(series_id)
+        return len(stale)
 
     def _accept(self, series_id: str, sha256: str, size_bytes: int, identity: InstanceIdentity) -> InstanceVerdict:
         answer = InstanceVerdict(

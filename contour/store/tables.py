@@ -18,11 +18,12 @@ class Table(DeclarativeBase):
 
 
 class SchemaRow(Table):
-    """The one row that says which version the tables have."""
+    """The one row that says which version the tables have, and which data folder they describe."""
 
     __tablename__ = "schema_version"
 
     version: Mapped[int] = mapped_column(primary_key=True)
+    store_id: Mapped[str]
 
 
 class SeriesRow(Table):

@@ -19,7 +19,7 @@ def test_files_that_nothing_refers_to_are_swept_at_start(bench):
     bench.store.files.incoming_path("cd" * 16).write_bytes(b"half a result")
     bench.store.series.append("ef" * 16, "12" * 32, offset_bytes=0, data=b"of no series")
     bench.reopen()
-    assert len(bench.files()) == 1 + kept.instances
+    assert len(bench.files()) == 2 + kept.instances
     assert bench.store.files.used_bytes == kept.size_bytes
 
 
@@ -52,3 +52,27 @@ def test_a_folder_that_is_a_file_is_a_config_error(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(ConfigError, match="DATA_DIR_UNUSABLE"):
         Store(settings_for(tmp_path / "taken"), clock_s=lambda: 0.0)
+
+
+def test_a_folder_is_not_swept_by_a_database_that_does_not_know_it(bench, tmp_path):
+    bench.complete_series()
+    files = bench.files()
+    bench.store.close()
+    with pytest.raises(ConfigError, match="DATA_DIR_MISMATCH"):
+        Store(settings_for(bench.folder, f"sqlite:///{tmp_path / 'other.db'}"), clock_s=lambda: 0.0)
+    assert bench.files() == files
+    bench.open()
+
+
+def test_the_folder_is_nobody_elses_business(bench):
+    assert bench.folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_series_that_was_never_completed_is_deleted_when_it_is_old(bench):
+    old, kept = bench.store.series.create(), bench.complete_series()
+    bench.store.series.append(old.series_id, "12" * 32, offset_bytes=0, data=b"half")
+    bench.clock_s[0] += 100.0
+    fresh = bench.store.series.create()
+    assert bench.store.series.delete_stale(50.0) == 1
+    assert [one.series_id for one in bench.store.series.listing().items] == [fresh.series_id, kept.series_id]
+    assert bench.store.files.used_bytes == kept.size_bytes

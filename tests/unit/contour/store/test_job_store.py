@@ -114,7 +114,7 @@ def test_a_series_in_use_is_not_deleted_and_afterwards_takes_its_results_along(b
     bench.store.jobs.claim()
     finish(bench, job)
     bench.store.series.delete(job.request.series_id)
-    assert bench.files() == ["lock"]
+    assert bench.files() == ["lock", "store-id"]
 
 
 def test_deleting_a_job_deletes_its_result_only(bench, queue):

@@ -58,7 +58,7 @@ def test_a_hostile_instance_spoils_the_series_and_leaves_no_file(bench):
     assert bench.upload(series.series_id, b"BAD").verdict is Verdict.REJECTED
     with pytest.raises(SeriesRejectedError, match="NESTED_TOO_DEEP: nested 4000 deep"):
         bench.store.series.complete(series.series_id)
-    assert bench.files() == sorted([sha256_of(b"CT 1.1 pixels"), "lock"])
+    assert bench.files() == sorted([sha256_of(b"CT 1.1 pixels"), "lock", "store-id"])
 
 
 def test_a_text_file_is_set_aside_and_the_series_completes_without_it(bench):
@@ -125,7 +125,7 @@ def test_deleting_a_series_keeps_what_another_one_holds_too(bench):
     shared, own = b"CT 1.1 pixels", b"CT 1.2 pixels"
     first, second = bench.complete_series(shared, own), bench.complete_series(shared)
     bench.store.series.delete(first.series_id)
-    assert bench.files() == sorted([sha256_of(shared), "lock"])
+    assert bench.files() == sorted([sha256_of(shared), "lock", "store-id"])
     with pytest.raises(NotFoundError):
         bench.store.series.get(first.series_id)
     assert bench.store.series.get(second.series_id).instances == 1

@@ -1,0 +1,91 @@
+"""What the client hands out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from google.longrunning import operations_pb2
+
+from contour.errors import Finding
+from contour.v1 import contouring_pb2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesHandle:
+    """A complete series on the server; `set_aside` says what was left out of it."""
+
+    series_id: str
+    instances: int
+    set_aside: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgress:
+    """Where a job stands. `state` is QUEUED, RUNNING, SUCCEEDED, FAILED or CANCELLED."""
+
+    job_id: str
+    state: str
+    stage: str
+    fraction: float
+    queue_place: int
+    estimated_remaining_s: float | None
+    elapsed_s: float
+    attempt: int
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStructure:
+    """One contoured structure."""
+
+    name: str
+    volume_ml: float
+    slices: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A finished job. `rtstruct` is a complete DICOM file; `stage_seconds` are in the order of the stages."""
+
+    rtstruct: bytes = field(repr=False)
+    job_id: str
+    sop_instance_uid: str
+    structures: tuple[PlannedStructure, ...]
+    stage_seconds: tuple[tuple[str, float], ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledModel:
+    """A model on the server."""
+
+    name: str
+    version: str
+    structures: tuple[str, ...]
+    summary: str
+    is_default: bool
+
+
+def progress_of(operation: operations_pb2.Operation) -> JobProgress:
+    """Where the job behind an operation stands."""
+    metadata = contouring_pb2.ContouringMetadata()
+    operation.metadata.Unpack(metadata)
+    return progress_of_metadata(metadata)
+
+
+def progress_of_metadata(metadata: contouring_pb2.ContouringMetadata) -> JobProgress:
+    """Where a job stands."""
+    left_s = metadata.estimated_remaining_s if metadata.HasField("estimated_remaining_s") else None
+    state = contouring_pb2.JobState.Name(metadata.state).removeprefix("JOB_STATE_")
+    return JobProgress(
+        job_id=metadata.job_id,
+        state=state,
+        stage=metadata.stage,
+        fraction=metadata.fraction,
+        queue_place=metadata.queue_place,
+        estimated_remaining_s=left_s,
+        elapsed_s=metadata.elapsed_s,
+        attempt=metadata.attempt,
+        is_over=state not in {"QUEUED", "RUNNING"},
+    )
