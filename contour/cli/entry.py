@@ -78,7 +78,8 @@ def _usage_line(error: click.ClickException) -> str:
 
 
 def _say(reason: str, message: str) -> None:
-    click.echo(f"contour: {reason}: {' '.join(message.split())}", err=True)
+    line = " ".join(message.split())
+    click.echo(f"contour: {reason}: {''.join(letter for letter in line if letter.isprintable())}", err=True)
 
 
 def _one_line_for_the_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -27,11 +27,18 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
 
 
+def plain(text: str, style: str = "") -> Text:
+    """Text from outside as a cell: no markup, and nothing that moves a terminal's cursor or changes its colours."""
+    return Text(
+        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text), style=style
+    )
+
+
 def print_plan(done: Planned) -> None:
     """Warnings, stage seconds and the structures with volume, slices and seconds."""
     out = console()
     for warning in done.warnings:
-        out.print(Text(f"warning: {warning}", style="yellow"))
+        out.print(plain(f"warning: {warning}", "yellow"))
     out.print(
         "  ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.stage_seconds), style="dim", highlight=False
     )
@@ -41,7 +48,7 @@ def print_plan(done: Planned) -> None:
     table.add_column("Slices", justify="right")
     table.add_column("Seconds", justify="right")
     for row in done.rows:
-        table.add_row(Text(row.name), f"{row.volume_ml:.2f}", str(row.slices), f"{row.seconds:.2f}")
+        table.add_row(plain(row.name), f"{row.volume_ml:.2f}", str(row.slices), f"{row.seconds:.2f}")
     out.print(table)
 
 
@@ -51,7 +58,7 @@ EXTERNAL = "External"
 
 def print_damaged_model(name: str, error: ModelError) -> None:
     """Why a model that is installed can't be used."""
-    console().print(Text(f"{name}: DAMAGED: {error}", style="bold red"))
+    console().print(plain(f"{name}: DAMAGED: {error}", style="bold red"))
 
 
 def print_model(card: ModelCard) -> None:
@@ -60,7 +67,7 @@ def print_model(card: ModelCard) -> None:
     default = ", default" if card.name == DEFAULT_MODEL else ""
     size_mb = card.size_bytes / 1e6
     heading = f"{card.name} {card.version}{default}: {card.region}, {card.licence}, {size_mb:.1f} MB, files intact"
-    out.print(Text(heading, style="bold"))
+    out.print(plain(heading, style="bold"))
     measured = {row.structure: row for row in card.measured}
     table = Table()
     table.add_column("Structure")
@@ -70,7 +77,7 @@ def print_model(card: ModelCard) -> None:
         row = measured.get(name)
         unmeasured = ("by rule" if name == EXTERNAL else "not measured", "", "")
         numbers = (f"{row.mean:.3f}", f"{row.worst:.3f}", str(row.patients)) if row else unmeasured
-        table.add_row(Text(name), *numbers)
+        table.add_row(plain(name), *numbers)
     out.print(table)
 
 
@@ -85,10 +92,10 @@ def print_findings(findings: Sequence[LintFinding]) -> None:
         styles = {"error": "bold red", "warning": "yellow", "info": "dim"}
         for finding in sorted(findings, key=lambda each: order.index(each.severity)):
             table.add_row(
-                Text(finding.severity, style=styles[finding.severity]),
-                Text(finding.code),
-                Text(finding.roi),
-                Text(finding.message),
+                plain(finding.severity, style=styles[finding.severity]),
+                plain(finding.code),
+                plain(finding.roi),
+                plain(finding.message),
             )
         out.print(table)
     counts = [sum(finding.severity == severity for finding in findings) for severity in order]

@@ -71,6 +71,11 @@ def _draw_scale(axes: Axes) -> None:
     axes.text((start + end) / 2, above, text, color=_INK, size=8, ha="center", path_effects=_OUTLINE)
 
 
+def _literal(name: str) -> str:
+    """A name as it is: matplotlib would set what stands between dollar signs as mathematics."""
+    return "".join(letter for letter in name if letter.isprintable()).replace("$", r"\$")
+
+
 def write_frame(figure: Figure, grid: Grid, legend: Sequence[LegendEntry], *, window_hu: tuple[float, float]) -> None:
     """The heading with size, voxel and window; the legend with volumes; and what the picture must not be used for."""
     slices, rows, columns = grid.shape_zyx
@@ -83,7 +88,7 @@ def write_frame(figure: Figure, grid: Grid, legend: Sequence[LegendEntry], *, wi
     figure.text(0.985, 0.965, scan, color=FAINT, size=9.5, ha="right", va="center")
     figure.legend(
         [Line2D([], [], color=colour, linewidth=3) for _, _, colour in legend],
-        [f"{name}  {volume_ml:.1f} ml" for name, volume_ml, _ in legend],
+        [f"{_literal(name)}  {volume_ml:.1f} ml" for name, volume_ml, _ in legend],
         loc="center",
         bbox_to_anchor=(0.5, 0.068),
         ncols=min(8, max(1, len(legend))),
