@@ -18,12 +18,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy.exc import SQLAlchemyError
 
-from contour.errors import ConfigError, ContourError
+from contour.errors import ConfigError, ContourError, ServiceUnavailableError
 from contour.jobs.changes import Changes
 from contour.jobs.dispatcher import Dispatcher
 from contour.jobs.embedded import EmbeddedExecutor, EmbeddedSettings
 from contour.jobs.executor import Executor
-from contour.jobs.work import PLAN_RUNNER, RunnerSettings
+from contour.jobs.work import PLAN_RUNNER, ModelFacts, RunnerSettings
 from contour.server.boundary import ErrorBoundary, Places
 from contour.server.config import ServerConfig, split_address
 from contour.server.contouring_service import ContouringServicer
@@ -93,7 +93,7 @@ class _Server:
     """The parts, in the order in which they need one another; each is handed to the stack to be closed."""
 
     def __init__(self, config: ServerConfig, runner: str, stack: ExitStack) -> None:
-        self._stopping, self._stopped = threading.Event(), threading.Event()
+        self._started, self._stopping, self._stopped = threading.Event(), threading.Event(), threading.Event()
         self._open_series_s, self._tidy_at_s = config.limits.open_series_s, 0.0
         self._changes = Changes()
         self._metrics = Metrics()
@@ -105,6 +105,7 @@ class _Server:
         stack.callback(self._stop_grpc)
         metrics_address = self._open_metrics(config, executor, stack)
         self._dispatcher.start()
+        self._started.set()
         stack.callback(self._dispatcher.stop, 0.0)
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
         self.addresses = Addresses(grpc=_address(config.listen, port), metrics=metrics_address)
@@ -158,6 +159,12 @@ class _Server:
         streams = config.limits.streams
         uploads, watches = Places(streams, "uploads"), Places(streams, "watches, waits and fetches")
         view = JobView(self._store, clock_s=time.time)
+
+        def models() -> tuple[ModelFacts, ...]:
+            if not self._started.is_set():
+                raise ServiceUnavailableError("the server is starting; its models are not loaded yet")
+            return executor.models()
+
         series_pb2_grpc.add_SeriesServiceServicer_to_server(
             SeriesServicer(self._store, self._metrics, places=uploads, stopping=self._stopping), server
         )
@@ -165,7 +172,7 @@ class _Server:
             self._store,
             self._dispatcher,
             view,
-            models=executor.models,
+            models=models,
             queue_limit=config.limits.queued_jobs,
             changes=self._changes,
             places=watches,
@@ -173,7 +180,7 @@ class _Server:
             stopped=self._stopped,
         )
         contouring_pb2_grpc.add_ContouringServiceServicer_to_server(contouring, server)
-        models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(executor.models), server)
+        models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)
         operations = OperationsServicer(
             self._store, self._dispatcher, view, changes=self._changes, places=watches, stopped=self._stopped
         )

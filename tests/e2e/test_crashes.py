@@ -143,6 +143,22 @@ def test_after_the_grace_the_running_job_goes_back_into_the_queue(start_server, 
         client.cancel(job_id)
 
 
+def test_a_server_that_is_starting_takes_uploads_and_lets_jobs_wait_for_its_models(tmp_path, small_ct):
+    server = ServerProcess(tmp_path, runner="tests.unit.contour.jobs.runners:open_slowly")
+    starting = threading.Thread(target=server.start)
+    starting.start()
+    try:
+        with server.client(patience_s=20.0) as client, grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            grpc.channel_ready_future(channel).result(10)
+            health = health_pb2_grpc.HealthStub(channel)
+            assert health.Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            series = client.upload_series(small_ct.paths)
+            assert client.plan(series, model="quick").structures
+    finally:
+        starting.join()
+        server.end()
+
+
 def test_an_idle_worker_that_is_killed_is_replaced_when_the_next_job_comes(start_server, small_ct):
     server = start_server()
     with server.client() as client:

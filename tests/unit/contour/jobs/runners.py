@@ -94,6 +94,11 @@ def open_scripted(settings):
     return ScriptedRunner()
 
 
+def open_slowly(settings):
+    time.sleep(1.5)
+    return ScriptedRunner()
+
+
 def open_broken(settings):
     raise ModelError("sha256 of tensors differs", reason="MODEL_TAMPERED")
 
