@@ -12,10 +12,16 @@ from contour.errors import InputError
 MAX_RTSTRUCT_BYTES = 512 * 1024 * 1024
 
 
-@click.command()
+@click.command(short_help="Lint an RTSTRUCT against its CT.")
 @click.argument("rtstruct", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("ct_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--series", "series_uid", default=None, help="Series Instance UID, where the folder holds several CTs.")
+@click.option(
+    "--series",
+    "series_uid",
+    metavar="UID",
+    default=None,
+    help="Series Instance UID, where the folder holds several CTs.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the findings as JSON on stdout.")
 def check(*, rtstruct: Path, ct_dir: Path, series_uid: str | None, as_json: bool) -> None:
     """Check the structure set RTSTRUCT, from whatever system, against the CT in CT_DIR.

@@ -9,8 +9,8 @@ import click
 from contour.cli.options import folder_of_models
 
 
-@click.command()
-@click.option("--card", default=None, help="Show the whole card of the model with this name.")
+@click.command(short_help="List the installed models with their cards.")
+@click.option("--card", metavar="NAME", default=None, help="Show the whole card of the model with this name.")
 @folder_of_models
 def models(*, card: str | None, models_dir: Path | None) -> None:
     """List the installed models: version, licence, size, whether the files are intact, structures and measured Dice."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from contour.errors import InputError
 
 RT_STRUCTURE_SET_STORAGE = "1.2.840.10008.5.1.4.1.1.481.3"
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def refuse_to_replace(path: Path) -> None:
@@ -27,6 +28,21 @@ def refuse_to_replace(path: Path) -> None:
             f"the output path holds {found}; only an unapproved RTSTRUCT is replaced, so choose another path",
             reason="OUTPUT_EXISTS",
         )
+
+
+def refuse_to_replace_picture(path: Path) -> None:
+    """Let a new path and an earlier PNG pass.
+
+    Raises:
+        InputError: the path holds something else (OUTPUT_EXISTS).
+    """
+    if not path.exists():
+        return
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(_PNG)) == _PNG:
+                return
+    raise InputError("the preview's path holds something that is no PNG; choose another path", reason="OUTPUT_EXISTS")
 
 
 def _kind_of_file(path: Path) -> str:

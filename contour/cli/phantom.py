@@ -12,7 +12,7 @@ import click
 from contour.errors import InputError
 
 
-@click.command()
+@click.command(short_help="Write a synthetic patient with its true masks.")
 @click.argument("out_dir", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Same seed, same patient.")
 def phantom(*, out_dir: Path, seed: int) -> None:

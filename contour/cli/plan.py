@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from contour.cli.options import address, folder_of_models, names
-from contour.cli.output_file import refuse_to_replace, write_whole
+from contour.cli.output_file import refuse_to_replace, refuse_to_replace_picture, write_whole
 
 if TYPE_CHECKING:
     from contour.cli.planned import Planned, PlanRequest
 
 
-@click.command()
+@click.command(short_help="Contour a planning CT.")
 @click.argument("ct_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="RTSTRUCT file to write.")
-@click.option("--model", default=None, help="Name of an installed model; see 'contour models'.")
-@click.option("--structures", default=None, callback=names, help="Only these, comma-separated: Parotid_L,SpinalCord.")
-@click.option("--series", "series_uid", default=None, help="Series Instance UID, where the folder holds several CTs.")
-@click.option("--server", default=None, callback=address, help="HOST:PORT of a contour server that does the work.")
+@click.option("--model", metavar="NAME", default=None, help="Name of an installed model; see 'contour models'.")
+@click.option(
+    "--structures",
+    metavar="A,B",
+    default=None,
+    callback=names,
+    help="Only these, comma-separated: Parotid_L,SpinalCord.",
+)
+@click.option(
+    "--series",
+    "series_uid",
+    metavar="UID",
+    default=None,
+    help="Series Instance UID, where the folder holds several CTs.",
+)
+@click.option(
+    "--server", metavar="HOST:PORT", default=None, callback=address, help="A contour server that does the work."
+)
 @click.option("--preview", default=None, type=click.Path(dir_okay=False, path_type=Path), help="PNG to draw as well.")
 @folder_of_models
 def plan(
@@ -39,8 +54,13 @@ def plan(
     An existing file is replaced only if it is an unapproved RTSTRUCT. Nothing is written when anything fails.
     """
     for path in (out, preview):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise click.UsageError(f"folder of {path} does not exist; expected an existing folder")
+        folder = path.absolute().parent if path is not None else out.absolute().parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise click.UsageError(f"folder {folder} is not there or not writable; expected an existing folder")
+    if preview is not None:
+        if preview.absolute() == out.absolute():
+            raise click.UsageError(f"--out and --preview both name {out}; expected two files")
+        refuse_to_replace_picture(preview)
     refuse_to_replace(out)
 
     from contour.cli.planned import PlanRequest

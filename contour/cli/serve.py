@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from contour.server.serve import Addresses
 
 
-@click.command()
+@click.command(short_help="Run the gRPC service.")
 @click.option(
     "--config", "file", default=None, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML."
 )
-@click.option("--listen", default=None, callback=address, help="HOST:PORT for gRPC; port 0 takes a free one.")
-@click.option("--metrics", default=None, callback=address, help="HOST:PORT for Prometheus' /metrics.")
+@click.option(
+    "--listen", metavar="HOST:PORT", default=None, callback=address, help="For gRPC; port 0 takes a free one."
+)
+@click.option("--metrics", metavar="HOST:PORT", default=None, callback=address, help="For Prometheus' /metrics.")
 @click.option(
     "--data", default=None, type=click.Path(file_okay=False, path_type=Path), help="Folder for jobs and series."
 )

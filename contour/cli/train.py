@@ -12,7 +12,7 @@ from contour.cli.options import folder_of_models
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Train a model from contoured patients.")
 @click.option("--data", required=True, type=_FOLDER, help="Folder of cases: CT.nii.gz and one mask per structure each.")
 @click.option(
     "--model-spec", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="spec.toml."
@@ -68,7 +68,7 @@ def train(
     click.echo(f"Model: {out}")
 
 
-@click.command()
+@click.command(short_help="Measure a model on patients it has not seen.")
 @click.option("--data", required=True, type=_FOLDER, help="Folder of cases that the model was not trained on.")
 @click.option("--model", required=True, help="Name of an installed model; see 'contour models'.")
 @click.option("--patients", default=None, help="Who they are, for the card; the folder's name by default.")

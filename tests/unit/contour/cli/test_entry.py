@@ -52,6 +52,8 @@ def failing(monkeypatch):
         (("plan", ".", "--out", "x", "--server", "somewhere"), "found 'somewhere'; expected HOST:PORT"),
         (("plan", ".", "--out", "/nowhere/x.dcm"), "expected an existing folder"),
         (("plan", ".", "--out", "x", "--seed", "1"), "No such option"),
+        (("plan", ".", "--out", "x", "--preview", "x"), "both name x"),
+        (("plan", ".", "--out", "x", "--preview", "/nowhere/x.png"), "expected an existing folder"),
         (("check", "."), "is a directory"),
         (("phantom", "x", "--seed", "minus"), "not a valid integer"),
         (("serve", "--listen", "a:b"), "expected HOST:PORT"),

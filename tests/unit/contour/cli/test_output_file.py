@@ -4,7 +4,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, RTStructureSetStorage
 
-from contour.cli.output_file import refuse_to_replace, write_whole
+from contour.cli.output_file import refuse_to_replace, refuse_to_replace_picture, write_whole
 from contour.errors import InputError
 
 
@@ -40,6 +40,15 @@ def test_a_file_that_is_not_dicom_stays(tmp_path):
     path.write_text("to whom it may concern")
     with pytest.raises(InputError, match="not DICOM"):
         refuse_to_replace(path)
+
+
+def test_a_preview_replaces_a_png_and_nothing_else(tmp_path):
+    refuse_to_replace_picture(tmp_path / "new.png")
+    picture = tmp_path / "old.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n...")
+    refuse_to_replace_picture(picture)
+    with pytest.raises(InputError, match="no PNG"):
+        refuse_to_replace_picture(write_dicom(tmp_path / "slice.dcm", CTImageStorage, ""))
 
 
 def test_an_earlier_file_is_replaced_in_one_step_and_nothing_else_is_left(tmp_path):
