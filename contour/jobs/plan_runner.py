@@ -52,16 +52,17 @@ class PlanRunner:
             on_fraction=lambda fraction: progress("read", fraction),
         )
         read_s = time.perf_counter() - started_s
+        model = self._model(work.model)
         result = plan_contours(
             series,
-            self._model(work.model),
+            model,
             structures=work.structures,
             now=datetime.fromtimestamp(work.created_s, UTC).astimezone(),
             uid_source=_uids_of(work.job_id),
             progress=progress,
         )
         Path(work.result_path).write_bytes(result.rtstruct)
-        return _job_result(result, read_s)
+        return _job_result(result, read_s, model.card.version)
 
     def _model(self, name: str) -> LoadedModel:
         """A loaded model; the one used longest ago makes room."""
@@ -105,9 +106,10 @@ def _uids_of(job_id: str) -> Callable[[], str]:
     return next_uid
 
 
-def _job_result(result: PlanResult, read_s: float) -> JobResult:
+def _job_result(result: PlanResult, read_s: float, model_version: str) -> JobResult:
     return JobResult(
         sop_instance_uid=result.sop_instance_uid,
+        model_version=model_version,
         rows=tuple(
             ResultRow(name=row.name, volume_ml=row.volume_ml, slices=row.slices, elapsed_s=row.seconds)
             for row in result.rows

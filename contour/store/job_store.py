@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+import contour
 from contour.errors import NotFoundError, NotReadyError, ResourceLimitError
 from contour.store.database import Database
 from contour.store.files import FileStore, is_id
@@ -103,6 +104,7 @@ class JobStore:
             row.attempt += 1
             row.stage, row.fraction = "", 0.0
             row.started_s = self._clock_s()
+            row.software_version = contour.__version__
             session.flush()
             return _describe(session, row)
 
@@ -119,6 +121,7 @@ class JobStore:
             row = _job_row(session, job_id)
             row.state = JobState.SUCCEEDED.value
             row.ended_s = self._clock_s()
+            row.model_version = result.model_version
             row.result = result_to_json(result)
             row.result_sha256, row.result_bytes = file.sha256, file.size_bytes
             for stage, elapsed_s in result.stages:

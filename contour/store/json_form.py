@@ -46,6 +46,7 @@ def result_to_json(result: JobResult) -> Json:
     """A result as plain JSON."""
     return {
         "sop_instance_uid": result.sop_instance_uid,
+        "model_version": result.model_version,
         "rows": [asdict(row) for row in result.rows],
         "stages": [list(stage) for stage in result.stages],
         "warnings": [finding_to_json(finding) for finding in result.warnings],
@@ -57,6 +58,7 @@ def result_from_json(form: Json) -> JobResult:
     """The result that `result_to_json` was given."""
     return JobResult(
         sop_instance_uid=form["sop_instance_uid"],
+        model_version=form["model_version"],
         rows=tuple(ResultRow(**row) for row in form["rows"]),
         stages=tuple((str(stage), float(elapsed_s)) for stage, elapsed_s in form["stages"]),
         warnings=tuple(finding_from_json(finding) for finding in form["warnings"]),

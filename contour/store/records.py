@@ -125,9 +125,13 @@ class ResultRemoval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """What a job gave, apart from the file itself. `stages` are names and seconds, in order."""
+    """What a job gave, apart from the file itself. `stages` are names and seconds, in order.
+
+    `model_version` is that of the model which really ran: after a restart it may be a later one than at the request.
+    """
 
     sop_instance_uid: str
+    model_version: str
     rows: tuple[ResultRow, ...]
     stages: tuple[tuple[str, float], ...]
     warnings: tuple[Finding, ...] = ()

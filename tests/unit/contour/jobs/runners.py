@@ -48,7 +48,9 @@ class ScriptedRunner:
             data += str(os.getpid()).encode()
         Path(work.result_path).write_bytes(b"RTSTRUCT " + data + b"." * 300_000)
         row = ResultRow(name="Brainstem", volume_ml=24.5, slices=len(work.instances), elapsed_s=0.01)
-        return JobResult(sop_instance_uid="2.25.1", rows=(row,), stages=(("read", 0.1), ("network", 0.3)))
+        return JobResult(
+            sop_instance_uid="2.25.1", model_version="7", rows=(row,), stages=(("read", 0.1), ("network", 0.3))
+        )
 
     def quick(self):
         pass

@@ -12,6 +12,7 @@ from contour.store.records import InstanceIdentity, JobRequest, JobResult, JobSt
 
 RESULT = JobResult(
     sop_instance_uid="2.25.1",
+    model_version="1",
     rows=(ResultRow(name="Brainstem", volume_ml=1.0, slices=2, elapsed_s=0.1),),
     stages=(("read", 1.0),),
 )

@@ -34,7 +34,9 @@ JOB = Job(
     ended_s=1.0,
     cancel_requested=False,
     failure=None,
-    result=JobResult(sop_instance_uid="2.25.1", rows=(), stages=(("network", 7.5), ("made up", 1.0))),
+    result=JobResult(
+        sop_instance_uid="2.25.1", model_version="7", rows=(), stages=(("network", 7.5), ("made up", 1.0))
+    ),
     file=None,
 )
 

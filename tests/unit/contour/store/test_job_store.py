@@ -1,10 +1,12 @@
 import pytest
 
+import contour
 from contour.errors import Finding, NotFoundError, NotReadyError, ResourceLimitError
 from contour.store.records import Failure, JobResult, JobState, ResultRemoval, ResultRow, StoredFile
 
 RESULT = JobResult(
     sop_instance_uid="2.25.7",
+    model_version="1.1",
     rows=(ResultRow(name="Brainstem", volume_ml=24.5, slices=18, elapsed_s=0.2),),
     stages=(("read", 1.0), ("network", 8.0)),
     warnings=(Finding(reason="UNEVEN_SLICES", message="steps differ", measured=(("largest_mm", "3.1"),)),),
@@ -136,3 +138,13 @@ def test_estimates_are_the_medians_of_earlier_jobs_with_the_same_model(bench, qu
     assert bench.store.jobs.usual_stage_seconds("head-and-neck") == (("read", 1.0), ("network", 8.0))
     assert bench.store.jobs.usual_stage_seconds("thorax") == ()
     assert bench.store.jobs.count_by_state()[JobState.SUCCEEDED] == 2
+
+
+def test_a_job_records_the_versions_that_really_ran(bench, queue):
+    job = queue()
+    assert (job.request.model_version, job.request.software_version) == ("1", "0.1")
+    bench.store.jobs.claim()
+    finish(bench, job)
+    ran = bench.store.jobs.get(job.job_id).request
+    assert (ran.model_version, ran.software_version) == ("1.1", contour.__version__)
+    assert (ran.model, ran.structures) == (job.request.model, job.request.structures)
