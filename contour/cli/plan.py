@@ -53,8 +53,8 @@ def plan(
 
     An existing file is replaced only if it is an unapproved RTSTRUCT. Nothing is written when anything fails.
     """
-    for path in (out, preview):
-        folder = path.absolute().parent if path is not None else out.absolute().parent
+    for path in filter(None, (out, preview)):
+        folder = path.absolute().parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise click.UsageError(f"folder {folder} is not there or not writable; expected an existing folder")
     if preview is not None:
