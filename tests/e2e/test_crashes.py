@@ -126,8 +126,7 @@ def test_sigterm_lets_the_running_job_end_refuses_new_ones_and_exits_with_zero(s
 
 @pytest.mark.parametrize("second_signal", [False, True])
 def test_after_the_grace_the_running_job_goes_back_into_the_queue(start_server, small_ct, second_signal):
-    server = start_server(grace_s=30.0 if second_signal else 0.3, env={"TEST_SLOW_S": "1"})
-    server.env["TEST_SLOW_S"] = "1"
+    server = start_server(grace_s=30.0 if second_signal else 0.3)
     with server.client() as client:
         series = client.upload_series(small_ct.paths)
         job_id = client.start(series, model="stubborn")
