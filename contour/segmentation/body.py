@@ -22,9 +22,10 @@ from registration.volume import Volume
 TISSUE_HU = -500.0
 """Half-way between air and water, where the partial volume of a skin voxel is a half."""
 
-_COARSE_MM = 3.0
-_OPENING_MM = 6.0
+_COARSE_MM = 2.0
 _BAND_MM = 6.0
+_SEAL_MM = 15.0
+"""Half of the widest opening, of a nostril or a mouth, behind which a cavity is still the patient's."""
 _SECOND_PART = 0.02
 _SMALLEST_BODY_ML = 20.0
 _IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], dtype=bool)
@@ -34,10 +35,15 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodySettings:
-    """HU above which a voxel may be tissue, and how thick the shells are that the opening cuts off."""
+    """What may be tissue, and what is too thin to be the patient.
+
+    Shells up to `shell_mm` thick go first, before cavities are filled, so that a hollow couch does not become solid;
+    then bridges up to twice `opening_mm` are cut.
+    """
 
     tissue_hu: float = TISSUE_HU
-    opening_mm: float = _OPENING_MM
+    shell_mm: float = 4.0
+    opening_mm: float = 6.0
 
 
 def find_body(ct: Volume, settings: BodySettings | None = None) -> Structure:
@@ -71,9 +77,9 @@ def find_body(ct: Volume, settings: BodySettings | None = None) -> Structure:
 
 def _patient(tissue: Mask, coarse_mm: tuple[float, float, float], rules: BodySettings) -> Mask:
     """The patient on the coarse sub-sample: opened in plane, largest part and its like, cavities filled."""
-    reach = [max(1, round(rules.opening_mm / step)) for step in coarse_mm[1:]]
-    size = (1, 2 * reach[0] + 1, 2 * reach[1] + 1)
-    core = ndimage.minimum_filter(tissue.astype(np.uint8), size=size, mode="nearest").astype(np.bool_)
+    shell, reach = _voxels(rules.shell_mm / 2, coarse_mm), _voxels(rules.opening_mm, coarse_mm)
+    solid = _filled(_grown(_shrunk(tissue, shell), shell))
+    core = _shrunk(solid, reach)
     parts, count = ndimage.label(core)
     if count == 0:
         return np.zeros_like(tissue)
@@ -82,27 +88,62 @@ def _patient(tissue: Mask, coarse_mm: tuple[float, float, float], rules: BodySet
     largest = int(voxels.max())
     if largest * float(np.prod(coarse_mm)) / 1000.0 < _SMALLEST_BODY_ML:
         return np.zeros_like(tissue)
-    kept = voxels >= max(1.0, largest * _SECOND_PART)
-    grown = ndimage.maximum_filter(kept[parts].astype(np.uint8), size=size, mode="constant").astype(np.bool_)
-    patient: Mask = grown & tissue
-    return _filled(patient)
+    kept: Mask = np.asarray(voxels >= max(1.0, largest * _SECOND_PART))
+    beside = parts[_grown(kept[parts], _voxels(rules.opening_mm + _BAND_MM, coarse_mm))]
+    kept[np.unique(beside)] = True  # a nose, parted from the head by its own cavity
+    kept[0] = False
+    return _with_open_cavities(_grown(kept[parts], reach) & solid, coarse_mm)
+
+
+def _with_open_cavities(patient: Mask, coarse_mm: tuple[float, float, float]) -> Mask:
+    """The patient with nose and mouth, whose openings left them outside.
+
+    Added is what a closing seals off, where the patient lies on at least three of its four sides in the slice; so the
+    gap between arm and trunk is not.
+    """
+    reach = _voxels(_SEAL_MM, coarse_mm)
+    sealed = _filled(_shrunk(_grown(patient, reach), reach))
+    return _filled(patient | (sealed & (_sides_closed(patient) >= 3)))
+
+
+def _sides_closed(mask: Mask) -> NDArray[np.uint8]:
+    """In how many of the four directions of its slice each voxel has the patient before it."""
+    count = np.zeros(mask.shape, dtype=np.uint8)
+    for axis in (1, 2):
+        count += np.logical_or.accumulate(mask, axis=axis)
+        count += np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis=axis), axis)
+    return count
+
+
+def _voxels(distance_mm: float, coarse_mm: tuple[float, float, float]) -> tuple[int, int]:
+    rows, columns = (max(1, round(distance_mm / step)) for step in coarse_mm[1:])
+    return rows, columns
+
+
+def _grown(mask: Mask, reach: tuple[int, int]) -> Mask:
+    size = (1, 2 * reach[0] + 1, 2 * reach[1] + 1)
+    grown: Mask = ndimage.maximum_filter(mask.view(np.uint8), size=size, mode="constant").view(np.bool_)
+    return grown
+
+
+def _shrunk(mask: Mask, reach: tuple[int, int]) -> Mask:
+    """Eroded; what the field of view cuts off counts as inside."""
+    size = (1, 2 * reach[0] + 1, 2 * reach[1] + 1)
+    shrunk: Mask = ndimage.minimum_filter(mask.view(np.uint8), size=size, mode="nearest").view(np.bool_)
+    return shrunk
 
 
 def _refined(ct: Volume, coarse: Mask, strides: tuple[int, ...], rules: BodySettings) -> tuple[Mask, Shape]:
     """The outline on the CT's own voxels, and where its crop starts."""
-    spacing = ct.grid.spacing_zyx_mm
-    reach = tuple(
-        max(1, round(_BAND_MM / (step * stride))) for step, stride in zip(spacing[1:], strides[1:], strict=True)
-    )
-    size = (1, 2 * reach[0] + 1, 2 * reach[1] + 1)
-    outer = ndimage.maximum_filter(coarse.astype(np.uint8), size=size, mode="constant").astype(np.bool_)
-    inner = ndimage.minimum_filter(coarse.astype(np.uint8), size=size, mode="nearest").astype(np.bool_)
+    steps = [step * stride for step, stride in zip(ct.grid.spacing_zyx_mm, strides, strict=True)]
+    reach = _voxels(_BAND_MM, (steps[0], steps[1], steps[2]))
+    outer, inner = _grown(coarse, reach), _shrunk(coarse, reach)
     rows, columns = (
         np.minimum(np.rint(np.arange(n) / stride).astype(np.intp), m - 1)
         for n, stride, m in zip(ct.grid.shape_zyx[1:], strides[1:], coarse.shape[1:], strict=True)
     )
-    y0, y1 = _span(outer.any(axis=(0, 2))[rows])
-    x0, x1 = _span(outer.any(axis=(0, 1))[columns])
+    y0, y1 = _span(np.asarray(outer.any(axis=(0, 2)))[rows])
+    x0, x1 = _span(np.asarray(outer.any(axis=(0, 1)))[columns])
     slices = np.minimum(np.rint(np.arange(ct.grid.shape_zyx[0]) / strides[0]).astype(np.intp), coarse.shape[0] - 1)
     mask = np.zeros((ct.grid.shape_zyx[0], y1 - y0, x1 - x0), dtype=np.bool_)
     for k, coarse_k in enumerate(slices):

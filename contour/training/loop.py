@@ -33,7 +33,7 @@ _FIRST_LOGIT = -4.0
 class TrainingSettings:
     """How long and how fast to learn."""
 
-    steps: int = 3600
+    steps: int = 2800
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     warm_up_steps: int = 50
@@ -64,7 +64,8 @@ def train_network(
     Args:
         spec: The model to train.
         cases: Patients at the spec's spacing.
-        settings: Length, speed and seed; a checkpoint made with others is refused.
+        settings: Length, speed and seed; a checkpoint made with another speed or seed is refused. Another length is
+            taken up where the run is: the learning rate then falls over the new length.
         work: Folder for `checkpoint.pt` and `curve.jsonl`, outside any repository.
         device: `cpu` or `cuda`.
         on_step: Told of every step.
@@ -162,7 +163,9 @@ def _move_average(average: dict[str, torch.Tensor], network: nn.Module, step: in
 
 
 def _identity(spec: ModelSpec, settings: TrainingSettings) -> str:
-    return json.dumps([repr(spec.network), repr(spec.input), spec.structure_names, asdict(settings)])
+    """What a checkpoint has to agree with; a run may be made longer or shorter while it is under way."""
+    fixed = {name: value for name, value in asdict(settings).items() if name not in {"steps", "checkpoint_steps"}}
+    return json.dumps([repr(spec.network), repr(spec.input), spec.structure_names, fixed])
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:

@@ -94,3 +94,29 @@ def test_an_empty_scan_is_refused_by_name(hu):
     with pytest.raises(InputError) as refused:
         find_body(Volume(grid=grid, values_zyx=np.full(grid.shape_zyx, hu, np.int16)))
     assert refused.value.reason == "NO_BODY"
+
+
+def test_an_airway_that_opens_to_the_air_is_still_inside_but_the_gap_between_neck_and_arm_is_not():
+    grid = scan_grid()
+    hu, truth = patient(grid)
+    x, y = np.indices(grid.shape_zyx)[2] * 1.1 - 125, np.indices(grid.shape_zyx)[1] * 1.3 - 95
+    slit = (np.abs(x - 8) < 5) & (y < -15) & (y > -70)
+    hu[slit] = -990
+    found = find_body(Volume(grid=grid, values_zyx=hu.astype(np.int16))).full_mask_zyx()
+    deep = (x - 8) ** 2 + (y + 15) ** 2 <= 7**2
+    assert found[deep].all()
+    gap = (x > 72) & (x < 74) & (np.abs(y - 10) < 20) & ~truth
+    assert not found[gap].any()
+
+
+def test_a_hollow_couch_stays_outside():
+    grid = scan_grid()
+    hu, truth = patient(grid)
+    row = np.indices(grid.shape_zyx)[1]
+    column = np.indices(grid.shape_zyx)[2]
+    shell = ((row == 120) | (row == 121) | (row == 150) | (row == 151)) | (
+        ((column < 6) | (column > 213)) & (row > 120) & (row < 151)
+    )
+    hu[shell & ~truth] = 80
+    found = find_body(Volume(grid=grid, values_zyx=hu.astype(np.int16))).full_mask_zyx()
+    assert np.count_nonzero(found & ~truth) < 0.01 * np.count_nonzero(truth)

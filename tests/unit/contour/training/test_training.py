@@ -172,8 +172,18 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     case = prepared(tmp_path)
     train_network(spec(), [case], TrainingSettings(steps=2), work=tmp_path / "work")
     with pytest.raises(InputError) as refused:
-        train_network(spec(), [case], TrainingSettings(steps=3), work=tmp_path / "work")
+        train_network(spec(), [case], TrainingSettings(steps=2, seed=1), work=tmp_path / "work")
     assert refused.value.reason == "OTHER_TRAINING_RUN"
+
+
+def test_a_run_can_be_made_longer_while_it_is_under_way(tmp_path):
+    case = prepared(tmp_path)
+    steps = []
+    train_network(spec(), [case], TrainingSettings(steps=2), work=tmp_path / "work")
+    train_network(
+        spec(), [case], TrainingSettings(steps=4), work=tmp_path / "work", on_step=lambda done: steps.append(done.step)
+    )
+    assert steps == [3, 4]
 
 
 def test_a_network_learns_a_bright_gland(tmp_path):
