@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import threading
+from pathlib import Path
 
 import grpc
 import pytest
@@ -20,6 +21,12 @@ def alive(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+def is_zombie(pid):
+    """Ended, and not yet asked for by its parent, as an idle worker's end is not."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_an_upload_survives_a_killed_server_and_the_client_goes_on(start_server, small_ct):
@@ -162,8 +169,10 @@ def test_an_idle_worker_that_is_killed_is_replaced_when_the_next_job_comes(start
     server = start_server()
     with server.client() as client:
         series = client.upload_series(small_ct.paths)
-        for pid in server.worker_pids():
+        workers = server.worker_pids()
+        for pid in workers:
             os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: all(is_zombie(pid) or not alive(pid) for pid in workers))
         assert client.plan(series).structures
 
 
