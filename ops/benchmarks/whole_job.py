@@ -1,10 +1,11 @@
 """The whole job, from a folder with a CT to a proven RTSTRUCT on disk, per stage; beside what others need for parts.
 
-    python ops/benchmarks/whole_job.py [--case head-and-neck|long] [--model NAME] [--rounds 1] [--no-rt-utils]
+    python ops/benchmarks/whole_job.py [--case head-and-neck|long|largest] [--model NAME] [--rounds 1] [--no-rt-utils]
 
-Two patients, both synthetic: a head and neck of 120 slices, and 300 slices, of 512 x 512 each. Every figure comes from
-a process of its own; peak RSS is what the system counted for that process, imports included. In the same run SimpleITK
-and pydicom read the same series, and rt-utils writes the structures that the job found.
+Three patients, all synthetic: a head and neck of 120 slices, 300 slices, and 450 slices for the memory, of 512 x 512
+each. Every figure comes from a process of its own; peak RSS is what the system counted for that process, imports
+included. In the same run SimpleITK and pydicom read the same series, and rt-utils writes the structures that the job
+found.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from pathlib import Path
 from read_series import READERS, compare
 from write_rtstruct import write_with_rt_utils
 
-CASES = {"head-and-neck": (120, 2.5), "long": (300, 1.25)}
+CASES = {"head-and-neck": (120, 2.5), "long": (300, 1.25), "largest": (450, 2.0)}
 """Slices and slice step in mm."""
-GOALS = {"head-and-neck": 12.0, "long": 30.0}
-MOST_RSS_MB = 2048
+GOALS_S = {"head-and-neck": "12", "long": "30", "largest": "none"}
+MOST_RSS_MB = {"head-and-neck": 2048, "long": 2048, "largest": 3072}
 MOST_OUTSIDE_THE_NETWORK = 0.25
 STAGES_OF_THE_NETWORK = {"network"}
 
@@ -99,11 +100,11 @@ def report(case: str, runs: list[dict], others: dict[str, float], written: dict 
     for name, seconds in stages.items():
         print(f"  {name:<34}{seconds:>9.2f}")
     print(f"  {'start-up, imports, model':<34}{wall_s - sum(stages.values()):>9.2f}")
-    print(f"  {'whole command':<34}{wall_s:>9.2f}   goal {GOALS[case]:.0f}")
+    print(f"  {'whole command':<34}{wall_s:>9.2f}   goal {GOALS_S[case]}")
     share = outside_s / sum(stages.values())
     print(f"  {'stages but the network':<34}{share:>9.1%}   goal {MOST_OUTSIDE_THE_NETWORK:.0%}")
     peak_mb = max(run["peak_mb"] for run in runs)
-    print(f"  {'peak RSS, MB':<34}{peak_mb:>9.0f}   goal {MOST_RSS_MB}")
+    print(f"  {'peak RSS, MB':<34}{peak_mb:>9.0f}   goal {MOST_RSS_MB[case]}")
     for reader, seconds in others.items():
         print(f"  {f'reading alone, {reader}':<34}{seconds:>9.2f}")
     structures = len(runs[0]["rows"])
@@ -122,7 +123,7 @@ def report(case: str, runs: list[dict], others: dict[str, float], written: dict 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", choices=CASES, action="append", help="both where none is named")
+    parser.add_argument("--case", choices=CASES, action="append", help="all where none is named")
     parser.add_argument("--model", help="an installed model; the default one otherwise")
     parser.add_argument("--models", type=Path, help="a folder with more models")
     parser.add_argument("--rounds", type=int, default=1)
