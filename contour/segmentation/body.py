@@ -27,6 +27,8 @@ _BAND_MM = 6.0
 _SEAL_MM = 15.0
 """Half of the widest opening, of a nostril or a mouth, behind which a cavity is still the patient's."""
 _SECOND_PART = 0.02
+_AIR_HU = -900
+_BLANKED_SHARE = 0.8
 _SMALLEST_BODY_ML = 20.0
 _IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], dtype=bool)
 
@@ -75,24 +77,51 @@ def find_body(ct: Volume, settings: BodySettings | None = None) -> Structure:
     return _cropped(order.undo(mask), order.undo_lower(lower, shape, turned.grid.shape_zyx), ct)
 
 
+def blanked_hu(ct: Volume) -> float | None:
+    """The one value that somebody wrote over everything outside the patient; None for a scan as a scanner made it.
+
+    Air has noise: on real scans at most a third of what is as thin as air has one single value, for the corners
+    beyond the field of view; on the 240 blanked ones of OpenKBP at least 0.87.
+    """
+    some = ct.values_zyx[::2, ::4, ::4]
+    thin = some[some <= _AIR_HU]
+    if not thin.size:
+        return None
+    lowest = thin.min()
+    return float(lowest) if np.count_nonzero(thin == lowest) >= _BLANKED_SHARE * thin.size else None
+
+
 def _patient(tissue: Mask, coarse_mm: tuple[float, float, float], rules: BodySettings) -> Mask:
     """The patient on the coarse sub-sample: opened in plane, largest part and its like, cavities filled."""
     shell, reach = _voxels(rules.shell_mm / 2, coarse_mm), _voxels(rules.opening_mm, coarse_mm)
-    solid = _filled(_grown(_shrunk(tissue, shell), shell))
-    core = _shrunk(solid, reach)
-    parts, count = ndimage.label(core)
+    opened = _grown(_shrunk(tissue, shell), shell)
+    patient = np.zeros_like(tissue)
+    box = _box_with_room(opened, _voxels(_SEAL_MM, coarse_mm))
+    solid = _filled(opened[box])
+    parts, count = ndimage.label(_shrunk(solid, reach))
     if count == 0:
-        return np.zeros_like(tissue)
+        return patient
     voxels = np.bincount(parts.ravel())
     voxels[0] = 0
     largest = int(voxels.max())
     if largest * float(np.prod(coarse_mm)) / 1000.0 < _SMALLEST_BODY_ML:
-        return np.zeros_like(tissue)
+        return patient
     kept: Mask = np.asarray(voxels >= max(1.0, largest * _SECOND_PART))
     beside = parts[_grown(kept[parts], _voxels(rules.opening_mm + _BAND_MM, coarse_mm))]
     kept[np.unique(beside)] = True  # a nose, parted from the head by its own cavity
     kept[0] = False
-    return _with_open_cavities(_grown(kept[parts], reach) & solid, coarse_mm)
+    patient[box] = _with_open_cavities(_grown(kept[parts], reach) & solid, coarse_mm)
+    return patient
+
+
+def _box_with_room(mask: Mask, room: tuple[int, int]) -> tuple[slice, slice, slice]:
+    """All slices, and of each the rows and columns that hold something, with room about them."""
+    (y0, y1), (x0, x1) = (_span(np.asarray(mask.any(axis=axes))) for axes in ((0, 2), (0, 1)))
+    return (
+        slice(None),
+        slice(max(0, y0 - room[0]), y1 + room[0]),
+        slice(max(0, x0 - room[1]), x1 + room[1]),
+    )
 
 
 def _with_open_cavities(patient: Mask, coarse_mm: tuple[float, float, float]) -> Mask:

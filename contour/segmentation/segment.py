@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contour.anatomy.structures import Structure
+from contour.anatomy.structures import Structure, crop_to_structure
 from contour.errors import Finding, NotFoundError
 from contour.progress import Progress, no_progress
-from contour.segmentation.body import find_body
+from contour.segmentation.body import blanked_hu, find_body
 from contour.segmentation.clean_up import clean_up
 from contour.segmentation.restore import restore
 from contour.segmentation.spec import ModelSpec
@@ -73,7 +73,10 @@ def segment(
     result = tuple(found[name] for name in model.card.structures if name in wanted)
     return Segmentation(
         structures=result,
-        warnings=tuple(_not_found(structure.name) for structure in result if structure.is_empty),
+        warnings=(
+            *((_BLANKED,) if blanked_hu(ct) is not None else ()),
+            *(_not_found(structure.name) for structure in result if structure.is_empty),
+        ),
         stage_seconds=tuple(seconds.of_stage.items()),
         structure_seconds=tuple((structure.name, seconds.of_structure[structure.name]) for structure in result),
     )
@@ -115,13 +118,17 @@ def _by_network(
 def _network_input(
     ct: Volume, external: Structure, spec: ModelSpec, order: AxisOrder
 ) -> tuple[Volume, np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]]:
-    """The body, and nothing else, at the model's spacing in anatomical order; and where on that grid the body is."""
-    lower = external.lower_zyx
-    box = tuple(slice(low, low + size) for low, size in zip(lower, external.mask_zyx.shape, strict=True))
+    """The body, and nothing else, at the model's spacing in anatomical order; and where on that grid the body is.
+
+    Of a scan that somebody blanked the network sees all that was left: pieces of a body are no body by any rule.
+    """
+    blank_hu = blanked_hu(ct)
+    shown = external if blank_hu is None else crop_to_structure(EXTERNAL, ct.grid, ct.values_zyx > blank_hu)
+    inside, lower = shown.mask_zyx, shown.lower_zyx
+    box = tuple(slice(low, low + size) for low, size in zip(lower, inside.shape, strict=True))
     crop = ct.values_zyx[box]
-    masked = np.where(external.mask_zyx, crop, np.asarray(spec.input.outside_hu, dtype=crop.dtype))
-    shape = external.mask_zyx.shape
-    grid = ct.grid.cropped(lower, (shape[0], shape[1], shape[2]))
+    masked = np.where(inside, crop, np.asarray(spec.input.outside_hu, dtype=crop.dtype))
+    grid = ct.grid.cropped(lower, (inside.shape[0], inside.shape[1], inside.shape[2]))
     body = order.apply_to_volume(Volume(grid=grid, values_zyx=masked))
     onto = _network_grid(body.grid, spec)
     hu = resample(body, onto, outside=spec.input.outside_hu)
@@ -148,6 +155,12 @@ class _Seconds:
         now_s = time.perf_counter()
         self.of_stage[stage] = now_s - self._started_s
         self._started_s = now_s
+
+
+_BLANKED = Finding(
+    reason="BLANKED_SCAN",
+    message="all of this CT outside a region has one single value; contours may lack what was cut off",
+)
 
 
 def _not_found(name: str) -> Finding:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from contour.errors import InputError
-from contour.segmentation.body import find_body
+from contour.segmentation.body import blanked_hu, find_body
 from registration import Grid, Volume
 
 TILT = math.radians(9.0)
@@ -120,3 +120,13 @@ def test_a_hollow_couch_stays_outside():
     hu[shell & ~truth] = 80
     found = find_body(Volume(grid=grid, values_zyx=hu.astype(np.int16))).full_mask_zyx()
     assert np.count_nonzero(found & ~truth) < 0.01 * np.count_nonzero(truth)
+
+
+def test_a_blanked_scan_is_told_from_one_that_a_scanner_made():
+    grid = scan_grid()
+    hu, _ = patient(grid)
+    noisy = hu + np.random.default_rng(4).normal(0, 12, hu.shape)
+    scanned = Volume(grid=grid, values_zyx=np.clip(noisy, -1024, None).astype(np.int16))
+    blanked = Volume(grid=grid, values_zyx=np.where(hu > -900, noisy, -1024).astype(np.int16))
+    assert blanked_hu(scanned) is None
+    assert blanked_hu(blanked) == -1024

@@ -66,6 +66,7 @@ def head_with_a_bright_left_gland(grid: Grid) -> tuple[Volume, np.ndarray]:
     hu = np.full(grid.shape_zyx, -1000, np.int16)
     hu[head] = 30
     hu[gland] = 1400
+    hu += np.random.default_rng(6).normal(0, 8, hu.shape).astype(np.int16)
     return Volume(grid=grid, values_zyx=hu), gland
 
 
@@ -211,3 +212,16 @@ def test_clean_up_without_rules_changes_no_voxel():
 def test_a_large_hole_stays_a_hole():
     after = clean_up(blobs(), rules(fill_holes_ml=0.01))
     assert np.count_nonzero(after.mask_zyx) == np.count_nonzero(blobs().mask_zyx)
+
+
+def test_of_a_blanked_scan_the_network_sees_what_was_left_and_the_user_is_told(gland_finder):
+    ct, _ = head_with_a_bright_left_gland(grid_about_the_head(HEAD_FIRST_SUPINE))
+    index = np.stack(np.meshgrid(*(np.arange(n, dtype=float) for n in ct.grid.shape_zyx), indexing="ij"), -1)
+    x, y, z = np.moveaxis(ct.grid.to_point_xyz_mm(index), -1, 0)
+    tube = (x - 41) ** 2 + (y - 6) ** 2 < 10**2
+    kept = (z > 20) | tube  # below, nothing but a tube about the gland's axis
+    cut = np.where(kept & (ct.values_zyx > -900), ct.values_zyx, -1024).astype(np.int16)
+    result = segment(Volume(grid=ct.grid, values_zyx=cut), gland_finder, structures=("External", "Parotid_L"))
+    gland = result.structures[1].full_mask_zyx()
+    assert gland[(z < 14) & (z > 8) & ((x - 41) ** 2 + (y - 6) ** 2 < 3**2)].all()
+    assert result.warnings[0].reason == "BLANKED_SCAN"
