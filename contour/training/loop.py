@@ -165,7 +165,9 @@ def _move_average(average: dict[str, torch.Tensor], network: nn.Module, step: in
 def _identity(spec: ModelSpec, settings: TrainingSettings) -> str:
     """What a checkpoint has to agree with; a run may be made longer or shorter while it is under way."""
     fixed = {name: value for name, value in asdict(settings).items() if name not in {"steps", "checkpoint_steps"}}
-    return json.dumps([repr(spec.network), repr(spec.input), spec.structure_names, fixed])
+    shown = spec.input
+    seen = (shown.spacing_zyx_mm, shown.patch_zyx, shown.windows_hu, shown.outside_hu, shown.margin_mm)
+    return json.dumps([repr(spec.network), seen, spec.structure_names, fixed])
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:
