@@ -6,6 +6,8 @@ the CT's own voxels only a narrow band about that answer is decided again, by Ho
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,7 @@ _SEAL_MM = 15.0
 """Half of the widest opening, of a nostril or a mouth, behind which a cavity is still the patient's."""
 _SECOND_PART = 0.02
 _AIR_HU = -900
+_THREADS = 2
 _BLANKED_SHARE = 0.8
 _SMALLEST_BODY_ML = 20.0
 _IN_PLANE = np.array([[[0, 0, 0]] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0, 0, 0]] * 3], dtype=bool)
@@ -151,15 +154,20 @@ def _voxels(distance_mm: float, coarse_mm: tuple[float, float, float]) -> tuple[
 
 def _grown(mask: Mask, reach: tuple[int, int]) -> Mask:
     size = (1, 2 * reach[0] + 1, 2 * reach[1] + 1)
-    grown: Mask = ndimage.maximum_filter(mask.view(np.uint8), size=size, mode="constant").view(np.bool_)
-    return grown
+    return _in_slabs(lambda slab: ndimage.maximum_filter(slab.view(np.uint8), size=size, mode="constant"), mask)
 
 
 def _shrunk(mask: Mask, reach: tuple[int, int]) -> Mask:
     """Eroded; what the field of view cuts off counts as inside."""
     size = (1, 2 * reach[0] + 1, 2 * reach[1] + 1)
-    shrunk: Mask = ndimage.minimum_filter(mask.view(np.uint8), size=size, mode="nearest").view(np.bool_)
-    return shrunk
+    return _in_slabs(lambda slab: ndimage.minimum_filter(slab.view(np.uint8), size=size, mode="nearest"), mask)
+
+
+def _in_slabs(work: Callable[[Mask], NDArray[Any]], mask: Mask) -> Mask:
+    """Work that looks at one slice at a time, done on a few slabs of slices at once."""
+    slabs = np.array_split(mask, min(_THREADS, mask.shape[0]))
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return np.concatenate(list(threads.map(work, slabs))).view(np.bool_)
 
 
 def _refined(ct: Volume, coarse: Mask, strides: tuple[int, ...], rules: BodySettings) -> tuple[Mask, Shape]:
@@ -175,15 +183,20 @@ def _refined(ct: Volume, coarse: Mask, strides: tuple[int, ...], rules: BodySett
     x0, x1 = _span(np.asarray(outer.any(axis=(0, 1)))[columns])
     slices = np.minimum(np.rint(np.arange(ct.grid.shape_zyx[0]) / strides[0]).astype(np.intp), coarse.shape[0] - 1)
     mask = np.zeros((ct.grid.shape_zyx[0], y1 - y0, x1 - x0), dtype=np.bool_)
-    for k, coarse_k in enumerate(slices):
+
+    def refine(k: int) -> None:
+        coarse_k = slices[k]
         if not outer[coarse_k].any():
-            continue
+            return
         a0, a1 = _span(outer[coarse_k].any(axis=1)[rows])
         b0, b1 = _span(outer[coarse_k].any(axis=0)[columns])
         at = np.ix_(rows[a0:a1], columns[b0:b1])
         sure = inner[coarse_k][at]
         plane = (outer[coarse_k][at] & (ct.values_zyx[k, a0:a1, b0:b1] > rules.tissue_hu)) | sure
         mask[k, a0 - y0 : a1 - y0, b0 - x0 : b1 - x0] = _attached(plane, sure)
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        list(threads.map(refine, range(slices.size)))
     return mask, (0, y0, x0)
 
 
@@ -195,12 +208,16 @@ def _attached(plane: Mask, sure: Mask) -> Mask:
         kept[np.unique(parts[sure])] = True
         kept[0] = False
         plane = kept[parts]
-    attached: Mask = _filled(plane[None])[0]
+    attached: Mask = _filled_slab(plane[None])[0]
     return attached
 
 
 def _filled(mask: Mask) -> Mask:
     """Each slice with its cavities filled: background that does not reach the slice's border becomes inside."""
+    return _in_slabs(_filled_slab, mask)
+
+
+def _filled_slab(mask: Mask) -> Mask:
     padded = np.pad(~mask, ((0, 0), (1, 1), (1, 1)), constant_values=True)
     background, count = ndimage.label(padded, structure=_IN_PLANE)
     outside = np.zeros(count + 1, dtype=np.bool_)
