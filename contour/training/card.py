@@ -44,9 +44,8 @@ background.
 | --- | --- |
 {counts}
 
-Trained by `contour train`: {settings.steps} steps of one patch, AdamW, learning rate {settings.learning_rate:g}, seed {
-        settings.seed
-    }; the weights are the running average of the last steps, stored as float16.
+Trained by `contour train`: {settings.steps} steps of one patch, AdamW, learning rate {settings.learning_rate:g}, seed
+{settings.seed}; the weights are the running average of the last steps, stored as float16.
 
 {_EVALUATION_HEADING}
 
@@ -61,8 +60,8 @@ def with_evaluation(card: str, evaluation: Evaluation, *, patients: str) -> str:
 
 {_EVALUATION_HEADING}
 
-Measured by `contour evaluate` on {patients}: {len(evaluation.cases)} patients, with the product's whole walk, on each
-CT's own grid. `missed` counts patients in whom a structure was contoured by hand and the model's contour does not touch
-it.
+Measured by `contour evaluate` on {patients}:
+{len(evaluation.cases)} patients, with the product's whole walk, on each CT's own grid. `missed` counts patients in whom a
+structure was contoured by hand and the model's contour does not touch it.
 
 {evaluation.to_markdown()}"""

@@ -37,7 +37,7 @@ class DiceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Dice of a model on a set of patients, per structure and per patient."""
+    """Dice of a model on a set of patients, per structure and per patient; a structure that nobody had has no row."""
 
     model: str
     version: str
@@ -92,16 +92,16 @@ def evaluate_model(
         model=model.card.name,
         version=model.card.version,
         cases=tuple(case.name for case in cases),
-        rows=tuple(_row(name, [one for one in each if one.structure == name]) for name in model.spec.structure_names),
+        rows=tuple(
+            _row(name, [one for one in each if one.structure == name])
+            for name in model.spec.structure_names
+            if any(one.structure == name for one in each)
+        ),
         each=tuple(each),
     )
 
 
 def _row(name: str, each: Sequence[CaseDice]) -> DiceRow:
-    if not each:
-        return DiceRow(
-            structure=name, n=0, mean=float("nan"), median=float("nan"), worst=float("nan"), worst_case="", missed=0
-        )
     values = np.asarray([one.dice for one in each])
     worst = min(each, key=lambda one: one.dice)
     return DiceRow(
