@@ -61,7 +61,7 @@ def with_evaluation(card: str, evaluation: Evaluation, *, patients: str) -> str:
 {_EVALUATION_HEADING}
 
 Measured by `contour evaluate` on {patients}:
-{len(evaluation.cases)} patients, with the product's whole walk, on each CT's own grid. `missed` counts patients in whom a
-structure was contoured by hand and the model's contour does not touch it.
+{len(evaluation.cases)} patients, with the product's whole walk, on each CT's own grid. `missed` counts patients in
+whom a structure was contoured by hand and the model's contour does not touch it.
 
 {evaluation.to_markdown()}"""
