@@ -66,10 +66,11 @@ def plan_here(request: PlanRequest, *, progress: Progress) -> Planned:
 
     from contour.cli.installed import model_store
     from contour.jobs.plan import plan_contours
+    from contour.segmentation import best_device
 
     result = plan_contours(
         series,
-        model_store(request.models_dir).load(request.model or DEFAULT_MODEL),
+        model_store(request.models_dir).load(request.model or DEFAULT_MODEL, device=best_device()),
         structures=request.structures,
         now=datetime.now(UTC).astimezone(),
         uid_source=new_uid,

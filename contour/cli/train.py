@@ -37,8 +37,7 @@ def train(
     """Train a model; run it again with the same words to go on after it was stopped."""
     from dataclasses import replace
 
-    from contour.segmentation import save_model
-    from contour.segmentation.precision import best_device
+    from contour.segmentation import best_device, save_model
     from contour.segmentation.spec import parse_spec
     from contour.training.card import training_card
     from contour.training.cases import find_cases, prepare_case
@@ -77,12 +76,13 @@ def train(
 def evaluate(*, data: Path, model: str, patients: str | None, record: bool, models_dir: Path | None) -> None:
     """Contour cases with known contours and print the Dice of each structure."""
     from contour.cli.installed import model_store
+    from contour.segmentation import best_device
     from contour.training.card import with_evaluation
     from contour.training.cases import find_cases
     from contour.training.evaluation import evaluate_model
 
     store = model_store(models_dir)
-    loaded = store.load(model)
+    loaded = store.load(model, device=best_device())
     cases = find_cases(data)
     with click.progressbar(length=len(cases), label="Evaluating", file=sys.stderr) as bar:
         result = evaluate_model(loaded, cases, on_case=lambda done, total: bar.update(1))

@@ -14,7 +14,7 @@ from contour.errors import ModelError
 from contour.jobs.plan import PlanResult, plan_contours
 from contour.jobs.work import ModelFacts, RunnerSettings, Work
 from contour.progress import Progress
-from contour.segmentation import LoadedModel, ModelCard, ModelStore, shipped_models_folder
+from contour.segmentation import LoadedModel, ModelCard, ModelStore, best_device, shipped_models_folder
 from contour.store.records import JobResult, ResultRemoval, ResultRow
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class PlanRunner:
 
     def _model(self, name: str) -> LoadedModel:
         """A loaded model; the one used longest ago makes room."""
-        model = self._warm.pop(name, None) or self._store.load(name)
+        model = self._warm.pop(name, None) or self._store.load(name, device=best_device())
         self._warm[name] = model
         while len(self._warm) > _WARM_MODELS:
             del self._warm[next(iter(self._warm))]

@@ -1,5 +1,6 @@
 """From CT to structures: model folders, the network's input and answer, body and clean-up."""
 
+from contour.segmentation.precision import best_device
 from contour.segmentation.segment import Segmentation, segment
 from contour.segmentation.store import (
     EXTERNAL,
@@ -18,6 +19,7 @@ __all__ = [
     "ModelCard",
     "ModelStore",
     "Segmentation",
+    "best_device",
     "save_model",
     "segment",
     "shipped_models_folder",

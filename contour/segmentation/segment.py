@@ -64,17 +64,19 @@ def segment(
     seconds = _Seconds()
     progress("body", 0.0)
     external = find_body(ct)
+    blank_hu = blanked_hu(ct)
+    shown = external if blank_hu is None else crop_to_structure(EXTERNAL, ct.grid, ct.values_zyx > blank_hu)
     seconds.end("body")
     progress("body", 1.0)
     found = {EXTERNAL: external}
     seconds.of_structure[EXTERNAL] = seconds.of_stage["body"]
     if any(name != EXTERNAL for name in wanted):
-        found |= _by_network(ct, external, model, wanted=wanted, seconds=seconds, progress=progress)
+        found |= _by_network(ct, shown, model, wanted=wanted, seconds=seconds, progress=progress)
     result = tuple(found[name] for name in model.card.structures if name in wanted)
     return Segmentation(
         structures=result,
         warnings=(
-            *((_BLANKED,) if blanked_hu(ct) is not None else ()),
+            *((_BLANKED,) if blank_hu is not None else ()),
             *(_not_found(structure.name) for structure in result if structure.is_empty),
         ),
         stage_seconds=tuple(seconds.of_stage.items()),
@@ -84,7 +86,7 @@ def segment(
 
 def _by_network(
     ct: Volume,
-    external: Structure,
+    shown: Structure,
     model: LoadedModel,
     *,
     wanted: tuple[str, ...],
@@ -93,7 +95,7 @@ def _by_network(
 ) -> dict[str, Structure]:
     progress("network", 0.0)
     order = anatomical_order(ct.grid)
-    hu, inside = _network_input(ct, external, model.spec, order)
+    hu, inside = _network_input(ct, shown, model.spec, order)
     answer = probabilities(hu.values_zyx, inside, model, progress)
     seconds.end("network")
     raw: list[Structure] = []
@@ -116,14 +118,12 @@ def _by_network(
 
 
 def _network_input(
-    ct: Volume, external: Structure, spec: ModelSpec, order: AxisOrder
+    ct: Volume, shown: Structure, spec: ModelSpec, order: AxisOrder
 ) -> tuple[Volume, np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]]:
-    """The body, and nothing else, at the model's spacing in anatomical order; and where on that grid the body is.
+    """What the network is shown and nothing else, at the model's spacing in anatomical order; and where that is.
 
-    Of a scan that somebody blanked the network sees all that was left: pieces of a body are no body by any rule.
+    It is shown the body; of a scan that somebody blanked, all that was left: pieces of a body are no body by any rule.
     """
-    blank_hu = blanked_hu(ct)
-    shown = external if blank_hu is None else crop_to_structure(EXTERNAL, ct.grid, ct.values_zyx > blank_hu)
     inside, lower = shown.mask_zyx, shown.lower_zyx
     box = tuple(slice(low, low + size) for low, size in zip(lower, inside.shape, strict=True))
     crop = ct.values_zyx[box]
@@ -132,7 +132,8 @@ def _network_input(
     body = order.apply_to_volume(Volume(grid=grid, values_zyx=masked))
     onto = _network_grid(body.grid, spec)
     hu = resample(body, onto, outside=spec.input.outside_hu)
-    return hu, hu.values_zyx > spec.input.outside_hu + 1.0
+    within = resample(order.apply_to_volume(Volume(grid=grid, values_zyx=inside)), onto, outside=0.0)
+    return hu, within.values_zyx > _TOUCHED
 
 
 def _network_grid(body: Grid, spec: ModelSpec) -> Grid:
@@ -157,6 +158,7 @@ class _Seconds:
         self._started_s = now_s
 
 
+_TOUCHED = 1e-3
 _BLANKED = Finding(
     reason="BLANKED_SCAN",
     message="all of this CT outside a region has one single value; contours may lack what was cut off",

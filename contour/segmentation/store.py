@@ -25,7 +25,6 @@ from torch import nn
 
 from contour.errors import ModelError, NotFoundError
 from contour.segmentation.networks import build_network
-from contour.segmentation.precision import best_device
 from contour.segmentation.spec import ModelSpec, parse_spec
 
 EXTERNAL = "External"
@@ -95,8 +94,8 @@ class ModelStore:
         """The cards of all installed models."""
         return tuple(self.card(name) for name in self.names())
 
-    def load(self, name: str, *, device: str | None = None) -> LoadedModel:
-        """A model, its weights proven by sha256, on `device` (the best one here by default).
+    def load(self, name: str, *, device: str) -> LoadedModel:
+        """A model, its weights proven by sha256, on `device`: `cpu` or `cuda`.
 
         Raises:
             NotFoundError: no such model; reason UNKNOWN_MODEL.
@@ -106,9 +105,8 @@ class ModelStore:
         spec = parse_spec(_proven(folder, _SPEC, files).decode("utf-8", "replace"))
         network = build_network(spec)
         _fill(network, _proven(folder, _WEIGHTS, files), name)
-        place = device or best_device()
-        network = network.eval().to(place, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        return LoadedModel(card=_card(folder, files, spec), spec=spec, network=network, device=place)
+        network = network.eval().to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        return LoadedModel(card=_card(folder, files, spec), spec=spec, network=network, device=device)
 
     def record_evaluation(self, name: str, *, card_text: str, evaluation: str) -> None:
         """Replace a model's card and its measured results; the weights stay.

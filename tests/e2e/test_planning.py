@@ -52,7 +52,7 @@ def test_the_server_gives_the_same_contours_as_the_same_work_in_this_process(cli
     number = iter(range(10_000))
     here = plan_contours(
         series,
-        ModelStore([models]).load(NAME),
+        ModelStore([models]).load(NAME, device="cpu"),
         structures=None,
         now=datetime(2026, 1, 1, tzinfo=UTC),
         uid_source=lambda: f"2.25.{next(number)}",

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contour.anatomy.agreement import dice
 from contour.dicom.ct_reader import read_ct_folder
 from contour.dicom.ct_series import CtSeries
 from contour.dicom.rtstruct_verification import verify_rtstruct
 from contour.dicom.rtstruct_writer import StructureSetSettings, build_rtstruct
-from contour.segmentation.body import find_body
+from contour.segmentation.body import blanked_hu, find_body
+from contour.training.cases import find_cases
 from registration.itk_bridge import read_nifti
 
 
@@ -56,3 +58,18 @@ def test_the_external_of_a_real_scan_is_a_structure_set_without_an_error(real: C
     file.write_bytes(written)
     said = subprocess.run([judge("dciodvfy"), file], capture_output=True, text=True, check=False)
     assert "Error" not in said.stderr + said.stdout
+
+
+def test_every_blanked_scan_is_known_as_one_and_no_scan_of_a_scanner_is(
+    data_folder: Path, real: CtSeries, planning_patient
+) -> None:
+    cases = find_cases(data_folder / "openkbp" / "train") + find_cases(data_folder / "openkbp" / "validation")
+    assert len(cases) == 240
+    assert [case.name for case in cases if blanked_hu(case.read_ct()) is None] == []
+    assert blanked_hu(real.volume) is None
+    assert blanked_hu(planning_patient.ct) is None
+
+
+def test_the_external_of_the_planning_patient_is_the_true_one_without_couch_and_mask(planning_patient) -> None:
+    found = find_body(planning_patient.ct).full_mask_zyx()
+    assert dice(found, planning_patient.structure("External").full_mask_zyx()) > 0.998

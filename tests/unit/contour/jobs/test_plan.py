@@ -18,7 +18,7 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return ModelStore([save_tiny_model(tmp_path_factory.mktemp("models"))]).load("tiny")
+    return ModelStore([save_tiny_model(tmp_path_factory.mktemp("models"))]).load("tiny", device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,14 @@ class BrightIsGland(torch.nn.Module):
         return torch.stack([bright + left, bright - 60.0 - left, torch.full_like(bright, -9.0)], dim=1)
 
 
+class SaysLeftGlandEverywhere(torch.nn.Module):
+    """Answers channel 0 for every voxel."""
+
+    def forward(self, inputs):
+        yes = torch.full_like(inputs[:, 0], 9.0)
+        return torch.stack([yes, -yes, -yes], dim=1)
+
+
 def grid_about_the_head(axes_xyz) -> Grid:
     spacing, shape = (3.0, 1.4, 1.2), (30, 130, 150)
     centre = np.array([5.0, -4.0, 20.0])
@@ -225,3 +233,14 @@ def test_of_a_blanked_scan_the_network_sees_what_was_left_and_the_user_is_told(g
     gland = result.structures[1].full_mask_zyx()
     assert gland[(z < 14) & (z > 8) & ((x - 41) ** 2 + (y - 6) ** 2 < 3**2)].all()
     assert result.warnings[0].reason == "BLANKED_SCAN"
+
+
+def test_an_airway_at_the_value_for_outside_is_still_inside_the_patient(gland_finder):
+    ct, truth = head_with_a_bright_left_gland(grid_about_the_head(HEAD_FIRST_SUPINE))
+    index = np.stack(np.meshgrid(*(np.arange(n, dtype=float) for n in ct.grid.shape_zyx), indexing="ij"), -1)
+    x, y, _ = np.moveaxis(ct.grid.to_point_xyz_mm(index), -1, 0)
+    lumen = (x - 41) ** 2 + (y - 6) ** 2 < 6**2
+    values = np.where(lumen, -1024, ct.values_zyx).astype(np.int16)
+    everywhere = replace(gland_finder, network=SaysLeftGlandEverywhere())
+    found = segment(Volume(grid=ct.grid, values_zyx=values), everywhere, structures=("Parotid_L",)).structures[0]
+    assert found.full_mask_zyx()[lumen & truth].all()

@@ -78,7 +78,7 @@ def test_a_pickle_in_place_of_weights_is_never_opened(tmp_path):
 
 def test_an_unknown_model_is_answered_with_the_known_ones(tmp_path):
     with pytest.raises(NotFoundError, match="installed: tiny"):
-        ModelStore([save_tiny_model(tmp_path)]).load("../tiny")
+        ModelStore([save_tiny_model(tmp_path)]).load("../tiny", device="cpu")
 
 
 @pytest.mark.parametrize(
