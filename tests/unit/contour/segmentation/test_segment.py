@@ -239,7 +239,7 @@ def test_an_airway_at_the_value_for_outside_is_still_inside_the_patient(gland_fi
     ct, truth = head_with_a_bright_left_gland(grid_about_the_head(HEAD_FIRST_SUPINE))
     index = np.stack(np.meshgrid(*(np.arange(n, dtype=float) for n in ct.grid.shape_zyx), indexing="ij"), -1)
     x, y, _ = np.moveaxis(ct.grid.to_point_xyz_mm(index), -1, 0)
-    lumen = (x - 41) ** 2 + (y - 6) ** 2 < 6**2
+    lumen = (x - 41) ** 2 + (y - 6) ** 2 < 11**2
     values = np.where(lumen, -1024, ct.values_zyx).astype(np.int16)
     everywhere = replace(gland_finder, network=SaysLeftGlandEverywhere())
     found = segment(Volume(grid=ct.grid, values_zyx=values), everywhere, structures=("Parotid_L",)).structures[0]
