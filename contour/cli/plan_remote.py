@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contour.cli.planned import Planned, PlanRequest, TableRow
+from contour.cli.planned import Planned, PlanRequest, RemovalRow, TableRow
 from contour.client import ContourClient
 from contour.dicom.ct_reader import select_series
 from contour.dicom.instances import FileInstance
@@ -34,6 +34,10 @@ def plan_there(request: PlanRequest, *, server: str, progress: Progress) -> Plan
         ),
         stage_seconds=done.stage_seconds,
         warnings=(*set_aside, *series.set_aside, *done.warnings),
+        removals=tuple(
+            RemovalRow(structure=one.structure, rule=one.rule, parts=one.parts, volume_ml=one.volume_ml)
+            for one in done.removals
+        ),
         series=None,
     )
 

@@ -37,6 +37,16 @@ class TableRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalRow:
+    """What one clean-up rule took away from a structure."""
+
+    structure: str
+    rule: str
+    parts: int
+    volume_ml: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """A finished plan, from here or from a server; `series` is the CT where this process has read it."""
 
@@ -44,6 +54,7 @@ class Planned:
     rows: tuple[TableRow, ...]
     stage_seconds: tuple[tuple[str, float], ...]
     warnings: tuple[Finding, ...]
+    removals: tuple[RemovalRow, ...]
     series: CtSeries | None
 
 
@@ -84,5 +95,10 @@ def plan_here(request: PlanRequest, *, progress: Progress) -> Planned:
         ),
         stage_seconds=(("read", read_s), *result.stage_seconds),
         warnings=result.warnings,
+        removals=tuple(
+            RemovalRow(structure=of.name, rule=one.rule, parts=one.parts, volume_ml=one.volume_ml)
+            for of in result.removals
+            for one in of.removals
+        ),
         series=series,
     )

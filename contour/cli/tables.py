@@ -35,10 +35,12 @@ def plain(text: str, style: str = "") -> Text:
 
 
 def print_plan(done: Planned) -> None:
-    """Warnings, stage seconds and the structures with volume, slices and seconds."""
+    """Warnings, what clean-up took away, stage seconds and the structures with volume, slices and seconds."""
     out = console()
     for warning in done.warnings:
         out.print(plain(f"warning: {warning}", "yellow"))
+    for one in done.removals:
+        out.print(plain(f"clean-up: {one.structure}: {one.rule} took {one.parts} parts, {one.volume_ml:.2f} ml", "dim"))
     out.print(
         "  ".join(f"{stage} {seconds:.1f} s" for stage, seconds in done.stage_seconds), style="dim", highlight=False
     )

@@ -24,6 +24,7 @@ from contour.client.values import (
     InstalledModel,
     JobProgress,
     Planned,
+    PlannedRemoval,
     PlannedStructure,
     SeriesHandle,
     progress_of,
@@ -53,6 +54,7 @@ __all__ = [
     "InstalledModel",
     "JobProgress",
     "Planned",
+    "PlannedRemoval",
     "PlannedStructure",
     "SeriesHandle",
 ]
@@ -193,6 +195,10 @@ class ContourClient:
             ),
             stage_seconds=tuple((one.stage, one.elapsed_s) for one in found.stages),
             warnings=tuple(finding_of(one) for one in found.warnings),
+            removals=tuple(
+                PlannedRemoval(structure=one.structure, rule=one.rule, parts=one.parts, volume_ml=one.volume_ml)
+                for one in found.removals
+            ),
         )
 
     def fetch(self, job_id: str) -> bytes:

@@ -45,6 +45,16 @@ class PlannedStructure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRemoval:
+    """What one clean-up rule took away from a structure."""
+
+    structure: str
+    rule: str
+    parts: int
+    volume_ml: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """A finished job. `rtstruct` is a complete DICOM file; `stage_seconds` are in the order of the stages."""
 
@@ -54,6 +64,7 @@ class Planned:
     structures: tuple[PlannedStructure, ...]
     stage_seconds: tuple[tuple[str, float], ...]
     warnings: tuple[Finding, ...]
+    removals: tuple[PlannedRemoval, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What comes from outside reaches the terminal as text and as nothing else."""
 
-from contour.cli.planned import Planned, TableRow
+from contour.cli.planned import Planned, RemovalRow, TableRow
 from contour.cli.tables import print_findings, print_plan
 from contour.dicom.lint_finding import LintFinding
 from contour.errors import Finding
@@ -24,12 +24,19 @@ def test_errors_come_before_warnings_and_notes(capsys):
 def test_a_plan_shows_warnings_stages_and_rows(capsys):
     rows = (TableRow(name="Parotid_L", volume_ml=26.294, slices=22, seconds=0.123),)
     warnings = (Finding(reason="STRUCTURE_NOT_FOUND", message="Larynx was not found"),)
+    removals = (RemovalRow(structure="Parotid_L", rule="keep_parts=1", parts=2, volume_ml=0.414),)
     done = Planned(
-        rtstruct=b"", rows=rows, stage_seconds=(("read", 0.26), ("body", 1.0)), warnings=warnings, series=None
+        rtstruct=b"",
+        rows=rows,
+        stage_seconds=(("read", 0.26), ("body", 1.0)),
+        warnings=warnings,
+        removals=removals,
+        series=None,
     )
     print_plan(done)
     out = capsys.readouterr().out
     assert "warning: STRUCTURE_NOT_FOUND: Larynx was not found" in out
+    assert "clean-up: Parotid_L: keep_parts=1 took 2 parts, 0.41 ml" in out
     assert "read 0.3 s  body 1.0 s" in out
     assert "26.29" in out
     assert "0.12" in out
