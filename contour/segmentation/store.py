@@ -1,8 +1,8 @@
 """Model folders: found, proven against their manifest, loaded as data; and written the same way.
 
 A folder of models holds `manifest.toml`, which gives the sha256 of every file, and one sub-folder per model with
-`spec.toml`, `weights.safetensors`, `card.md` and, where it was measured, `evaluation.json`. Bytes are hashed first and
-parsed after; no format in it can carry code.
+`spec.toml`, `weights.safetensors`, `card.md` and any of `FURTHER_FILES`. Bytes are hashed first and parsed after; no
+format in it can carry code.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import safetensors
@@ -30,8 +31,15 @@ from contour.segmentation.spec import ModelSpec, parse_spec
 EXTERNAL = "External"
 """Contoured by rule, whatever the model."""
 
+FURTHER_FILES = frozenset(
+    {"split.json", "curve.png", "anatomy.json", "calibration.json"}
+    | {"evaluation.json", "evaluation.md", "evaluation.png"}
+)
+"""What a model folder may hold beside its spec, weights and card; each is hashed as they are."""
+
 _MANIFEST = "manifest.toml"
 _SPEC, _WEIGHTS, _CARD, _EVALUATION = "spec.toml", "weights.safetensors", "card.md", "evaluation.json"
+_NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _LARGEST_FILE_BYTES = 4 * 1024**3
 
@@ -108,16 +116,21 @@ class ModelStore:
         network = network.eval().to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         return LoadedModel(card=_card(folder, files, spec), spec=spec, network=network, device=device)
 
-    def record_evaluation(self, name: str, *, card_text: str, evaluation: str) -> None:
-        """Replace a model's card and its measured results; the weights stay.
+    def record_evaluation(
+        self, name: str, *, card_text: str, evaluation: str, extra: Mapping[str, bytes] = _NO_FILES
+    ) -> None:
+        """Replace a model's card, its measured results and the files in `extra`; all else stays.
 
         Raises:
             NotFoundError: no such model; reason UNKNOWN_MODEL.
-            ModelError: a file of the model is not what the manifest says.
+            ModelError: a file of the model is not what the manifest says, or a name in `extra` is none of
+                `FURTHER_FILES` (UNKNOWN_MODEL_FILE).
         """
         folder, files = self._find(name)
-        kept = {file: _proven(folder, file, files) for file in (_SPEC, _WEIGHTS)}
-        _write_model(folder, {**kept, _CARD: card_text.encode(), _EVALUATION: evaluation.encode()})
+        _only_further(extra)
+        new = {_CARD: card_text.encode(), **extra, _EVALUATION: evaluation.encode()}
+        kept = {file: _proven(folder, file, files) for file in files if file not in new}
+        _write_model(folder, {**kept, **new})
 
     def _find(self, name: str) -> tuple[Path, Mapping[str, str]]:
         for folder in self._folders:
@@ -142,15 +155,23 @@ def shipped_models_folder() -> Path:
 
 
 def save_model(
-    folder: Path, *, spec_text: str, weights: Mapping[str, torch.Tensor], card_text: str, evaluation: str | None = None
+    folder: Path,
+    *,
+    spec_text: str,
+    weights: Mapping[str, torch.Tensor],
+    card_text: str,
+    evaluation: str | None = None,
+    extra: Mapping[str, bytes] = _NO_FILES,
 ) -> None:
     """Write a model folder and enter it in the manifest beside it; `folder.name` has to be the spec's name.
 
     Floating-point weights are stored as float16. Each file is written whole or not at all, the manifest last.
 
     Raises:
-        ModelError: the spec is broken, or the weights do not fit its network.
+        ModelError: the spec is broken, the weights do not fit its network, or a name in `extra` is none of
+            `FURTHER_FILES` (UNKNOWN_MODEL_FILE).
     """
+    _only_further(extra)
     spec = parse_spec(spec_text)
     if spec.name != folder.name or not _NAME.fullmatch(folder.name):
         raise ModelError(f"folder {folder.name!r} must be named as its spec's model, {spec.name!r}")
@@ -164,11 +185,20 @@ def save_model(
         _SPEC: spec_text.encode(),
         _WEIGHTS: safetensors.torch.save(halves),
         _CARD: card_text.encode(),
+        **extra,
     }
     if evaluation is not None:
         files[_EVALUATION] = evaluation.encode()
     _fill(network, files[_WEIGHTS], spec.name)
     _write_model(folder, files)
+
+
+def _only_further(extra: Mapping[str, bytes]) -> None:
+    unknown = sorted(set(extra) - FURTHER_FILES)
+    if unknown:
+        raise ModelError(
+            f"a model folder holds no {unknown}, further files are {sorted(FURTHER_FILES)}", reason="UNKNOWN_MODEL_FILE"
+        )
 
 
 def _write_model(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -197,7 +227,7 @@ def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:
     for name, files in models.items():
         if not _NAME.fullmatch(name) or not isinstance(files, dict):
             raise ModelError(f"{path} names a model {name!r}", reason="BAD_MANIFEST")
-        known = {_SPEC, _WEIGHTS, _CARD, _EVALUATION}
+        known = {_SPEC, _WEIGHTS, _CARD} | FURTHER_FILES
         if not set(files) <= known or not {_SPEC, _WEIGHTS, _CARD} <= set(files):
             raise ModelError(f"{path}: {name} lists {sorted(files)}, expected {sorted(known)}", reason="BAD_MANIFEST")
     return models

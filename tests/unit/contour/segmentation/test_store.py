@@ -1,6 +1,8 @@
 """Model folders are data: proven by hash, parsed, never executed."""
 
+import hashlib
 import json
+import tomllib
 
 import pytest
 import safetensors.torch
@@ -115,6 +117,23 @@ def test_an_evaluation_is_recorded_without_touching_the_weights(tmp_path):
     assert card.text == "# measured\n"
     assert [(m.structure, m.patients, m.mean) for m in card.measured] == [("SpinalCord", 3, 0.7)]
     assert (tmp_path / "tiny" / "weights.safetensors").read_bytes() == before
+
+
+def test_further_files_are_hashed_and_outlive_an_evaluation(tmp_path):
+    store = ModelStore([save_tiny_model(tmp_path)])
+    weights = store.load("tiny", device="cpu").network.state_dict()
+    save_model(tmp_path / "tiny", spec_text=TINY_SPEC, weights=weights, card_text="", extra={"split.json": b"{}"})
+    store.record_evaluation("tiny", card_text="", evaluation='{"dice": []}', extra={"evaluation.md": b"| a |"})
+    listed = tomllib.loads((tmp_path / "manifest.toml").read_text())["models"]["tiny"]
+    assert listed["split.json"] == hashlib.sha256(b"{}").hexdigest()
+    assert {"evaluation.json", "evaluation.md", "weights.safetensors"} < set(listed)
+
+
+def test_a_file_that_no_model_folder_holds_is_refused(tmp_path):
+    weights = ModelStore([save_tiny_model(tmp_path)]).load("tiny", device="cpu").network.state_dict()
+    with pytest.raises(ModelError) as refused:
+        save_model(tmp_path / "tiny", spec_text=TINY_SPEC, weights=weights, card_text="", extra={"../run.py": b""})
+    assert refused.value.reason == "UNKNOWN_MODEL_FILE"
 
 
 def test_the_shipped_folder_is_this_repositorys():
