@@ -25,6 +25,7 @@ import torch
 from torch import nn
 
 from contour.errors import ModelError, NotFoundError
+from contour.segmentation.calibration import Calibration, parse_calibration
 from contour.segmentation.networks import build_network
 from contour.segmentation.spec import ModelSpec, parse_spec
 
@@ -40,6 +41,7 @@ FURTHER_FILES = frozenset(
 _MANIFEST = "manifest.toml"
 _SPEC, _WEIGHTS, _CARD, _EVALUATION = "spec.toml", "weights.safetensors", "card.md", "evaluation.json"
 _NO_FILES: Mapping[str, bytes] = MappingProxyType({})
+_CALIBRATION = "calibration.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _LARGEST_FILE_BYTES = 4 * 1024**3
 
@@ -70,12 +72,13 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """A network in memory, ready for any number of scans."""
+    """A network in memory, ready for any number of scans; `calibration` is None where it was never calibrated."""
 
     card: ModelCard
     spec: ModelSpec
     network: nn.Module
     device: str
+    calibration: Calibration | None = None
 
 
 class ModelStore:
@@ -114,7 +117,13 @@ class ModelStore:
         network = build_network(spec)
         _fill(network, _proven(folder, _WEIGHTS, files), name)
         network = network.eval().to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        return LoadedModel(card=_card(folder, files, spec), spec=spec, network=network, device=device)
+        return LoadedModel(
+            card=_card(folder, files, spec),
+            spec=spec,
+            network=network,
+            device=device,
+            calibration=_calibration(folder, files, spec),
+        )
 
     def record_evaluation(
         self, name: str, *, card_text: str, evaluation: str, extra: Mapping[str, bytes] = _NO_FILES
@@ -126,9 +135,28 @@ class ModelStore:
             ModelError: a file of the model is not what the manifest says, or a name in `extra` is none of
                 `FURTHER_FILES` (UNKNOWN_MODEL_FILE).
         """
-        folder, files = self._find(name)
         _only_further(extra)
-        new = {_CARD: card_text.encode(), **extra, _EVALUATION: evaluation.encode()}
+        self._record(name, {_CARD: card_text.encode(), **extra, _EVALUATION: evaluation.encode()})
+
+    def record_calibration(self, name: str, *, card_text: str, calibration: Calibration) -> None:
+        """Replace a model's card and its calibration; its other files stay.
+
+        Raises:
+            NotFoundError: no such model; reason UNKNOWN_MODEL.
+            ModelError: a file of the model is not what the manifest says.
+        """
+        self._record(name, {_CARD: card_text.encode(), _CALIBRATION: calibration.to_json().encode()})
+
+    def fingerprint(self, name: str) -> str:
+        """What a calibration is bound to: one hash over a model's spec and weights.
+
+        Raises:
+            NotFoundError: no such model; reason UNKNOWN_MODEL.
+        """
+        return _fingerprint(self._find(name)[1])
+
+    def _record(self, name: str, new: Mapping[str, bytes]) -> None:
+        folder, files = self._find(name)
         kept = {file: _proven(folder, file, files) for file in files if file not in new}
         _write_model(folder, {**kept, **new})
 
@@ -267,6 +295,17 @@ def _card(folder: Path, files: Mapping[str, str], spec: ModelSpec) -> ModelCard:
         text=_proven(folder, _CARD, files).decode("utf-8", "replace"),
         measured=measured,
     )
+
+
+def _calibration(folder: Path, files: Mapping[str, str], spec: ModelSpec) -> Calibration | None:
+    if _CALIBRATION not in files:
+        return None
+    text = _proven(folder, _CALIBRATION, files).decode("utf-8", "replace")
+    return parse_calibration(text, spec, fingerprint=_fingerprint(files))
+
+
+def _fingerprint(files: Mapping[str, str]) -> str:
+    return _sha256(f"{files[_SPEC]} {files[_WEIGHTS]}".encode())
 
 
 def _fill(network: nn.Module, data: bytes, name: str) -> None:
