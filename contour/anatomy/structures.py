@@ -37,6 +37,7 @@ class Structure:
             Without it they run half-way between the mask's voxel centres.
         generation: DICOM ROI Generation Algorithm.
         removals: What clean-up took away.
+        description: What a reader of the structure set has to be told of it; at most 1024 plain characters.
 
     Raises:
         GridError: the crop leaves the grid, or mask and membership differ in shape.
@@ -49,6 +50,7 @@ class Structure:
     membership_zyx: NDArray[np.uint8] | None = field(default=None)
     generation: Generation = "AUTOMATIC"
     removals: tuple[Removal, ...] = ()
+    description: str = ""
 
     def __post_init__(self) -> None:
         for low, size, whole in zip(self.lower_zyx, self.mask_zyx.shape, self.grid.shape_zyx, strict=True):

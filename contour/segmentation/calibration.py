@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from contour.anatomy.names import MAX_NAME_LENGTH
 from contour.errors import ModelError
 from contour.segmentation.spec import ModelSpec
 
 SCHEMA = 1
 HIGHEST_LEVEL = 255
+FEATURES = ("expected_dice", "mirror_agreement", "log_volume_ml", "cut_share", "kept_share")
+"""What a predicted Dice may be made from (`contour.segmentation.confidence.features_of`)."""
 _LARGEST_TEXT = 1_000_000
-_MOST_FEATURES = 16
 _MOST_PATIENTS = 1_000_000
 _LARGEST_NUMBER = 1e6
 _SMALLEST_SCALE = 1e-9
@@ -175,9 +175,10 @@ def _confidence(form: _Form) -> ConfidenceCalibration:
         low_dice=form.number("low_dice", 0.0, 1.0),
         spearman=form.number("spearman", -1.0, 1.0),
         mean_absolute_error=form.number("mean_absolute_error", 0.0, 1.0),
-        features=tuple(_feature(one) for one in form.forms("features", _MOST_FEATURES)),
+        features=tuple(_feature(one) for one in form.forms("features", len(FEATURES))),
     )
     form.finish()
+    _require_known_once([one.feature for one in confidence.features], list(FEATURES))
     return confidence
 
 
@@ -194,7 +195,7 @@ def _feature(form: _Form) -> FeatureWeight:
 
 def _require_known_once(names: list[str], known: list[str]) -> None:
     for name in names:
-        if name not in known or names.count(name) > 1 or len(name) > MAX_NAME_LENGTH:
+        if name not in known or names.count(name) > 1:
             raise _bad(f"{name[:64]!a} is there {names.count(name)} times, expected at most once and one of {known}")
 
 

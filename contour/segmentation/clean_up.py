@@ -40,7 +40,7 @@ def clean_up(structure: Structure, rules: StructureSpec) -> Structure:
         mask |= holes
         if membership is not None:
             membership[holes] = 255
-    return _cropped(replace(structure, mask_zyx=mask, membership_zyx=membership, removals=tuple(removals)))
+    return cropped(replace(structure, mask_zyx=mask, membership_zyx=membership, removals=tuple(removals)))
 
 
 def _surplus(voxels: NDArray[np.int64], rules: StructureSpec, voxel_ml: float) -> list[tuple[str, NDArray[np.bool_]]]:
@@ -72,7 +72,7 @@ def _small_holes(mask: NDArray[np.bool_], most_voxels: float) -> NDArray[np.bool
     return filled
 
 
-def _cropped(structure: Structure) -> Structure:
+def cropped(structure: Structure) -> Structure:
     """The same structure in the smallest crop that keeps one voxel of margin for the membership's slope."""
     mask = structure.mask_zyx
     if not mask.any():

@@ -26,38 +26,58 @@ def restore(
         ct_grid: Where the structure is wanted.
         order: From the CT's axes to the network's.
     """
-    turned = order.apply_to_grid(ct_grid)
-    box = _box(probability_zyx)
-    if box is None:
+    found = sample_on_ct(probability_zyx, 0.5, network_grid, ct_grid, order)
+    if found is None:
         nothing = np.zeros((1, 1, 1), dtype=np.bool_)
         return Structure(name=name, grid=ct_grid, lower_zyx=(0, 0, 0), mask_zyx=nothing)
+    lower, values = found
+    membership = np.rint(values * 255.0).astype(np.uint8)
+    return Structure(
+        name=name, grid=ct_grid, lower_zyx=lower, mask_zyx=membership >= _INSIDE, membership_zyx=membership
+    )
+
+
+def sample_on_ct(
+    values_zyx: NDArray[np.float32],
+    at_least: float,
+    network_grid: Grid,
+    ct_grid: Grid,
+    order: AxisOrder,
+    *,
+    margin: Shape = (1, 1, 1),
+) -> tuple[Shape, NDArray[np.float32]] | None:
+    """Values of the network's grid on the CT's voxels, around where they are `at_least`; None where they never are.
+
+    Args:
+        values_zyx: On `network_grid`.
+        at_least: What is looked for.
+        network_grid: Its axes are the CT's in `order`.
+        ct_grid: Where the values are wanted.
+        order: From the CT's axes to the network's.
+        margin: How many of the network's voxels about them are sampled too.
+
+    Returns:
+        Where the crop starts in `ct_grid`, and the crop.
+    """
+    turned = order.apply_to_grid(ct_grid)
+    box = _box(values_zyx >= at_least, margin)
+    if box is None:
+        return None
     lower, shape = _covering(network_grid, box, turned)
     fine = resample(
-        Volume(grid=_part(network_grid, box), values_zyx=probability_zyx[box]),
-        turned.cropped(lower, shape),
-        outside=0.0,
+        Volume(grid=_part(network_grid, box), values_zyx=values_zyx[box]), turned.cropped(lower, shape), outside=0.0
     )
-    membership = np.rint(fine.values_zyx * 255.0).astype(np.uint8)
-    del fine
-    restored = np.ascontiguousarray(order.undo(membership))
-    return Structure(
-        name=name,
-        grid=ct_grid,
-        lower_zyx=order.undo_lower(lower, shape, turned.shape_zyx),
-        mask_zyx=restored >= _INSIDE,
-        membership_zyx=restored,
-    )
+    return order.undo_lower(lower, shape, turned.shape_zyx), np.ascontiguousarray(order.undo(fine.values_zyx))
 
 
-def _box(probability_zyx: NDArray[np.float32]) -> tuple[slice, slice, slice] | None:
-    """The voxels above one half and one more on each side; None if there are none."""
-    inside = probability_zyx >= 0.5
+def _box(inside: NDArray[np.bool_], margin: Shape) -> tuple[slice, slice, slice] | None:
+    """The voxels inside and `margin` more on each side; None if there are none."""
     if not inside.any():
         return None
     spans = []
-    for axis, size in enumerate(inside.shape):
+    for axis, (size, more) in enumerate(zip(inside.shape, margin, strict=True)):
         found = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
-        spans.append(slice(max(0, int(found[0]) - 1), min(size, int(found[-1]) + 2)))
+        spans.append(slice(max(0, int(found[0]) - more), min(size, int(found[-1]) + 1 + more)))
     return spans[0], spans[1], spans[2]
 
 

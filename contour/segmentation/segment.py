@@ -15,7 +15,8 @@ from contour.segmentation.clean_up import clean_up
 from contour.segmentation.restore import restore
 from contour.segmentation.spec import ModelSpec
 from contour.segmentation.store import EXTERNAL, LoadedModel
-from contour.segmentation.windows import probabilities
+from contour.segmentation.trust import Answer, Judged, judge
+from contour.segmentation.windows import ask_network
 from registration.grid import Grid
 from registration.orientation import AxisOrder, anatomical_order
 from registration.resample import resample
@@ -26,13 +27,19 @@ from registration.volume import Volume
 class Segmentation:
     """What was found in a CT: every structure asked for, the empty ones too, in the order of the model's card.
 
-    `structure_seconds` is the time that a structure took alone (restore and clean-up, for External the body stage).
+    The must-look region of a target follows it; `looks` names the two, region first. `proposals` names the targets,
+    drawn from the CT alone, and their regions. `predicted_dice` has the structures that were found and whose model can
+    tell. `structure_seconds` is the time that a structure took alone (restore and clean-up, for External the body
+    stage).
     """
 
     structures: tuple[Structure, ...]
     warnings: tuple[Finding, ...]
     stage_seconds: tuple[tuple[str, float], ...]
     structure_seconds: tuple[tuple[str, float], ...]
+    proposals: tuple[str, ...] = ()
+    looks: tuple[tuple[str, str], ...] = ()
+    predicted_dice: tuple[tuple[str, float], ...] = ()
 
 
 def segment(
@@ -63,25 +70,65 @@ def segment(
         )
     seconds = _Seconds()
     progress("body", 0.0)
-    external = find_body(ct)
-    blank_hu = blanked_hu(ct)
-    shown = external if blank_hu is None else crop_to_structure(EXTERNAL, ct.grid, ct.values_zyx > blank_hu)
+    external, shown, blanked = _body(ct)
     seconds.end("body")
     progress("body", 1.0)
-    found = {EXTERNAL: external}
     seconds.of_structure[EXTERNAL] = seconds.of_stage["body"]
+    answers: list[Answer] = []
     if any(name != EXTERNAL for name in wanted):
-        found |= _by_network(ct, shown, model, wanted=wanted, seconds=seconds, progress=progress)
-    result = tuple(found[name] for name in model.card.structures if name in wanted)
+        answers = _by_network(ct, shown, model, wanted=wanted, seconds=seconds, progress=progress)
+    judged = _judged(answers, model, seconds)
+    result = (
+        *((external,) if EXTERNAL in wanted else ()),
+        *(structure for one in judged for structure in (one.structure, one.look) if structure is not None),
+    )
     return Segmentation(
         structures=result,
         warnings=(
-            *((_BLANKED,) if blank_hu is not None else ()),
+            *((_BLANKED,) if blanked else ()),
             *(_not_found(structure.name) for structure in result if structure.is_empty),
+            *(warning for one in judged for warning in one.warnings),
         ),
         stage_seconds=tuple(seconds.of_stage.items()),
         structure_seconds=tuple((structure.name, seconds.of_structure[structure.name]) for structure in result),
+        proposals=tuple(answer.structure.name for answer in answers if answer.rules.proposal),
+        looks=tuple((one.look.name, one.structure.name) for one in judged if one.look is not None),
+        predicted_dice=tuple(
+            (one.structure.name, one.predicted_dice) for one in judged if one.predicted_dice is not None
+        ),
     )
+
+
+def answer_all(ct: Volume, model: LoadedModel) -> tuple[Answer, ...]:
+    """Every structure of the model's network as `segment` draws it, with what calibration measures on it.
+
+    Raises:
+        InputError: no patient in the CT; reason NO_BODY.
+    """
+    _, shown, _ = _body(ct)
+    wanted = model.spec.structure_names
+    return tuple(_by_network(ct, shown, model, wanted=wanted, seconds=_Seconds(), progress=no_progress))
+
+
+def _body(ct: Volume) -> tuple[Structure, Structure, bool]:
+    """The patient's outline, what of the CT the network is shown, and whether somebody blanked the rest."""
+    external = find_body(ct)
+    blank_hu = blanked_hu(ct)
+    if blank_hu is None:
+        return external, external, False
+    return external, crop_to_structure(EXTERNAL, ct.grid, ct.values_zyx > blank_hu), True
+
+
+def _judged(answers: list[Answer], model: LoadedModel, seconds: _Seconds) -> list[Judged]:
+    found: list[Judged] = []
+    for answer in answers:
+        started_s = time.perf_counter()
+        found.append(judge(answer, model.calibration))
+        look = found[-1].look
+        if look is not None:
+            seconds.of_structure[look.name] = time.perf_counter() - started_s
+    seconds.add("clean-up")
+    return found
 
 
 def _by_network(
@@ -92,25 +139,35 @@ def _by_network(
     wanted: tuple[str, ...],
     seconds: _Seconds,
     progress: Progress,
-) -> dict[str, Structure]:
+) -> list[Answer]:
     progress("network", 0.0)
     order = anatomical_order(ct.grid)
     hu, inside = _network_input(ct, shown, model.spec, order)
-    answer = probabilities(hu.values_zyx, inside, model, progress)
+    answer = ask_network(hu.values_zyx, inside, model, progress)
     seconds.end("network")
-    raw: list[Structure] = []
+    raw: list[tuple[int, Structure]] = []
     for done, spec in enumerate(model.spec.structures):
         if spec.name in wanted:
             started_s = time.perf_counter()
-            raw.append(restore(spec.name, answer[done], hu.grid, ct.grid, order))
+            raw.append((done, restore(spec.name, answer.probability[done], hu.grid, ct.grid, order)))
             seconds.of_structure[spec.name] = time.perf_counter() - started_s
         progress("restore", (done + 1) / len(model.spec.structures))
     seconds.end("restore")
-    rules = {spec.name: spec for spec in model.spec.structures}
-    cleaned: dict[str, Structure] = {}
-    for done, structure in enumerate(raw):
+    cleaned: list[Answer] = []
+    agreement = answer.mirror_agreement
+    for done, (channel, structure) in enumerate(raw):
         started_s = time.perf_counter()
-        cleaned[structure.name] = clean_up(structure, rules[structure.name])
+        rules = model.spec.structures[channel]
+        cleaned.append(
+            Answer(
+                rules=rules,
+                structure=clean_up(structure, rules),
+                probability_zyx=answer.probability[channel],
+                network_grid=hu.grid,
+                order=order,
+                mirror_agreement=None if agreement is None else agreement[channel],
+            )
+        )
         seconds.of_structure[structure.name] += time.perf_counter() - started_s
         progress("clean-up", (done + 1) / len(raw))
     seconds.end("clean-up")
@@ -156,6 +213,13 @@ class _Seconds:
         now_s = time.perf_counter()
         self.of_stage[stage] = now_s - self._started_s
         self._started_s = now_s
+
+    def add(self, stage: str) -> None:
+        """What ran since the last stage ended belongs to this one, which may have ended before."""
+        before_s = self.of_stage.get(stage)
+        if before_s is not None:
+            self.end(stage)
+            self.of_stage[stage] += before_s
 
 
 _TOUCHED = 1e-3

@@ -6,6 +6,7 @@ used, so that adding up is all there is to do.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -19,6 +20,20 @@ from contour.segmentation.store import LoadedModel
 from registration.grid import Shape
 
 _EDGE_WEIGHT = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkAnswer:
+    """What the network says of a volume.
+
+    Args:
+        probability: Of each structure in each voxel, (structures, z, y, x), float32.
+        mirror_agreement: For each structure the Dice of what the network sees in the volume and in its mirror image,
+            window by window; 1 where it sees nothing in either, None where it was not asked for the mirror image.
+    """
+
+    probability: NDArray[np.float32]
+    mirror_agreement: tuple[float, ...] | None
 
 
 def window_starts(size: int, patch: int, overlap: float) -> tuple[int, ...]:
@@ -40,10 +55,10 @@ def axis_weights(size: int, patch: int, starts: tuple[int, ...]) -> tuple[NDArra
 
 
 @torch.inference_mode()
-def probabilities(
+def ask_network(
     hu_zyx: NDArray[np.float32], inside_zyx: NDArray[np.bool_], model: LoadedModel, progress: Progress
-) -> NDArray[np.float32]:
-    """Probability of each structure in each voxel, (structures, z, y, x), float32.
+) -> NetworkAnswer:
+    """The network's answer over the whole volume.
 
     Args:
         hu_zyx: CT at the model's spacing, head up, back at large y, left at large x.
@@ -62,30 +77,52 @@ def probabilities(
     weights = [axis_weights(n, p, s) for n, p, s in zip(padded.shape, patch, starts, strict=True)]
     logits = torch.zeros((len(model.spec.structures), *padded.shape), dtype=torch.float32)
     covered = np.zeros(padded.shape, dtype=np.bool_)
+    agreement = _Agreement()
     windows = list(product(*(range(len(along)) for along in starts)))
     for done, (i, j, k) in enumerate(windows):
         z, y, x = starts[0][i], starts[1][j], starts[2][k]
         box = (slice(z, z + patch[0]), slice(y, y + patch[1]), slice(x, x + patch[2]))
         if inside[box].any():
             wz, wy, wx = (torch.from_numpy(w) for w in (weights[0][i], weights[1][j], weights[2][k]))
-            logits[(slice(None), *box)] += _answer(padded[box], model) * (
-                wz[:, None, None] * wy[None, :, None] * wx[None, None, :]
-            )
+            weight = wz[:, None, None] * wy[None, :, None] * wx[None, None, :]
+            logits[(slice(None), *box)] += _answer(padded[box], model, weight, agreement) * weight
             covered[box] = True
         progress("network", (done + 1) / len(windows))
     answer: NDArray[np.float32] = logits.sigmoid_().numpy()
     answer *= covered & inside
     kept = (slice(None), *(slice(b, b + n) for b, n in zip(before, size, strict=True)))
-    return answer[kept]
+    return NetworkAnswer(probability=answer[kept], mirror_agreement=agreement.dice())
 
 
-def _answer(hu: torch.Tensor, model: LoadedModel) -> torch.Tensor:
+def _answer(hu: torch.Tensor, model: LoadedModel, weight: torch.Tensor, agreement: _Agreement) -> torch.Tensor:
     inputs = to_channels(hu.to(model.device), model.spec.input.windows_hu)
     logits = _ask(inputs, model)
     if model.spec.input.mirrored_too:
-        mirrored = _ask(inputs.flip(-1), model).flip(-1)
-        logits = (logits + mirrored[list(model.spec.mirror_channels)]) * 0.5
+        mirrored = _ask(inputs.flip(-1), model).flip(-1)[list(model.spec.mirror_channels)]
+        agreement.add(logits, mirrored, weight)
+        logits = (logits + mirrored) * 0.5
     return logits
+
+
+class _Agreement:
+    """Dice of two answers, added up window by window, each voxel counted as much as its window counts there."""
+
+    def __init__(self) -> None:
+        self._both: torch.Tensor | None = None
+        self._either = torch.zeros(1)
+
+    def add(self, one: torch.Tensor, other: torch.Tensor, weight: torch.Tensor) -> None:
+        flat, first, second = weight.flatten(), (one > 0).flatten(1), (other > 0).flatten(1)
+        both = (first & second).float() @ flat
+        either = first.float() @ flat + second.float() @ flat
+        self._both = both if self._both is None else self._both + both
+        self._either = self._either + either
+
+    def dice(self) -> tuple[float, ...] | None:
+        if self._both is None:
+            return None
+        shares = torch.where(self._either > 0, 2.0 * self._both / self._either.clamp(min=1e-6), 1.0)
+        return tuple(float(share) for share in shares)
 
 
 def _ask(inputs: torch.Tensor, model: LoadedModel) -> torch.Tensor:
