@@ -24,6 +24,8 @@ MAX_NAME_LENGTH = 16
 _SIDES = {"l": "L", "lt": "L", "left": "L", "li": "L", "r": "R", "rt": "R", "right": "R", "re": "R"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 _TARGET = re.compile(r"(?:I?GTV|I?CTV|ITV|PTV)(?:[pnsvb]{1,4}|!)?\d*(?:_[A-Za-z0-9.+\-^!~]+)*")
+_NO_VOLUME = re.compile(r"z[A-Z][A-Za-z0-9_]*")
+"""TG-263 sets a z before what only helps planning: no volume to report on, optimise on or prescribe to."""
 _TARGET_TYPES = {"GTV": "GTV", "IGTV": "GTV", "CTV": "CTV", "ICTV": "CTV", "ITV": "CTV", "PTV": "PTV"}
 _GREY_FLOOR = 64
 
@@ -34,7 +36,7 @@ class StructureType:
 
     Args:
         name: TG-263 name, at most 16 characters.
-        interpreted_type: RT ROI Interpreted Type, PS3.3 C.8.8.8.1.
+        interpreted_type: RT ROI Interpreted Type, PS3.3 C.8.8.8.1; empty where none fits.
         colour_rgb: ROI Display Color, 0 to 255 each.
         aliases: Other spellings it goes by, without their side.
     """
@@ -81,13 +83,18 @@ def is_tg263_name(name: str) -> bool:
 
 
 def describe_structure(name: str) -> StructureType:
-    """As `structure_named`, but a name that nobody knows is an organ with a colour drawn from its letters."""
+    """As `structure_named`, but a name that nobody knows is an organ with a colour drawn from its letters.
+
+    A name with TG-263's z has an empty type, which PS3.3 C.8.8.8.1 allows for what no type fits: CONTROL and AVOIDANCE
+    would tell a planning system to optimise on it.
+    """
     found = tg263_name(name)
     if found is not None:
         return _describe(found)
     digest = zlib.crc32(name.casefold().encode("utf-8"))
     red, green, blue = (_GREY_FLOOR + (digest >> shift) % (256 - _GREY_FLOOR) for shift in (0, 8, 16))
-    return StructureType(name=name, interpreted_type="ORGAN", colour_rgb=(red, green, blue))
+    kind = "" if _NO_VOLUME.fullmatch(name) else "ORGAN"
+    return StructureType(name=name, interpreted_type=kind, colour_rgb=(red, green, blue))
 
 
 def all_structures() -> tuple[StructureType, ...]:

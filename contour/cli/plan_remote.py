@@ -29,7 +29,15 @@ def plan_there(request: PlanRequest, *, server: str, progress: Progress) -> Plan
     return Planned(
         rtstruct=done.rtstruct,
         rows=tuple(
-            TableRow(name=row.name, volume_ml=row.volume_ml, slices=row.slices, seconds=row.elapsed_s)
+            TableRow(
+                name=row.name,
+                volume_ml=row.volume_ml,
+                slices=row.slices,
+                seconds=row.elapsed_s,
+                predicted_dice=row.predicted_dice,
+                proposal=row.proposal,
+                look_of=row.look_of,
+            )
             for row in done.structures
         ),
         stage_seconds=done.stage_seconds,

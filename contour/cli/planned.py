@@ -34,6 +34,9 @@ class TableRow:
     volume_ml: float
     slices: int
     seconds: float
+    predicted_dice: float | None = None
+    proposal: bool = False
+    look_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,15 @@ def plan_here(request: PlanRequest, *, progress: Progress) -> Planned:
     return Planned(
         rtstruct=result.rtstruct,
         rows=tuple(
-            TableRow(name=row.name, volume_ml=row.volume_ml, slices=row.slices, seconds=row.seconds)
+            TableRow(
+                name=row.name,
+                volume_ml=row.volume_ml,
+                slices=row.slices,
+                seconds=row.seconds,
+                predicted_dice=row.predicted_dice,
+                proposal=row.proposal,
+                look_of=row.look_of,
+            )
             for row in result.rows
         ),
         stage_seconds=(("read", read_s), *result.stage_seconds),

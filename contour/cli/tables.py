@@ -49,8 +49,12 @@ def print_plan(done: Planned) -> None:
     table.add_column("Volume (ml)", justify="right")
     table.add_column("Slices", justify="right")
     table.add_column("Seconds", justify="right")
+    table.add_column("Predicted Dice", justify="right")
+    table.add_column("")
     for row in done.rows:
-        table.add_row(plain(row.name), f"{row.volume_ml:.2f}", str(row.slices), f"{row.seconds:.2f}")
+        dice = "" if row.predicted_dice is None else f"{row.predicted_dice:.2f}"
+        kind = f"must-look region of {row.look_of}" if row.look_of else "proposal from CT alone" if row.proposal else ""
+        table.add_row(plain(row.name), f"{row.volume_ml:.2f}", str(row.slices), f"{row.seconds:.2f}", dice, plain(kind))
     out.print(table)
 
 

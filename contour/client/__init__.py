@@ -29,6 +29,7 @@ from contour.client.values import (
     SeriesHandle,
     progress_of,
     progress_of_metadata,
+    structure_of,
 )
 from contour.errors import (
     ContourError,
@@ -189,10 +190,7 @@ class ContourClient:
             rtstruct=self.fetch(job_id),
             job_id=job_id,
             sop_instance_uid=found.sop_instance_uid,
-            structures=tuple(
-                PlannedStructure(name=row.name, volume_ml=row.volume_ml, slices=row.slices, elapsed_s=row.elapsed_s)
-                for row in found.structures
-            ),
+            structures=tuple(structure_of(row) for row in found.structures),
             stage_seconds=tuple((one.stage, one.elapsed_s) for one in found.stages),
             warnings=tuple(finding_of(one) for one in found.warnings),
             removals=tuple(

@@ -36,12 +36,18 @@ class JobProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStructure:
-    """One contoured structure."""
+    """One contoured structure, or with `look_of` the must-look region of that target.
+
+    `predicted_dice` is None where the model cannot tell; a `proposal` is a target drawn from the CT alone.
+    """
 
     name: str
     volume_ml: float
     slices: int
     elapsed_s: float
+    predicted_dice: float | None = None
+    proposal: bool = False
+    look_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,19 @@ class InstalledModel:
     structures: tuple[str, ...]
     summary: str
     is_default: bool
+
+
+def structure_of(row: contouring_pb2.StructureRow) -> PlannedStructure:
+    """One row of a result."""
+    return PlannedStructure(
+        name=row.name,
+        volume_ml=row.volume_ml,
+        slices=row.slices,
+        elapsed_s=row.elapsed_s,
+        predicted_dice=row.predicted_dice if row.HasField("predicted_dice") else None,
+        proposal=row.proposal,
+        look_of=row.look_of,
+    )
 
 
 def progress_of(operation: operations_pb2.Operation) -> JobProgress:

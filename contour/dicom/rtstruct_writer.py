@@ -33,6 +33,8 @@ __all__ = ["IMPLEMENTATION_CLASS_UID", "StructureSetSettings", "build_rtstruct",
 IMPLEMENTATION_CLASS_UID = UID(derive_uid("contour-rt", "implementation"))
 _IMPLEMENTATION_VERSION_NAME = "CONTOUR_RT"
 _POSITION_TOLERANCE_MM = 0.01
+_MAX_DESCRIPTION_LENGTH = 1024
+"""Of the value representation ST, PS3.5 6.2."""
 
 
 def build_rtstruct(series: CtSeries, structures: Sequence[Structure], settings: StructureSetSettings) -> bytes:
@@ -44,8 +46,8 @@ def build_rtstruct(series: CtSeries, structures: Sequence[Structure], settings: 
 
     Raises:
         InputError: NO_STRUCTURES; EMPTY_STRUCTURE (see `leave_out_empty`); BAD_ROI_NAME and DUPLICATE_ROI_NAME for
-            names that TG-263's 16 characters cannot hold or that differ by case only; GRID_MISMATCH for a structure
-            on another grid than the series'.
+            names that TG-263's 16 characters cannot hold or that differ by case only; BAD_TEXT for a description
+            that its attribute cannot hold; GRID_MISMATCH for a structure on another grid than the series'.
     """
     kinds = _checked(series, structures)
     items: list[bytes] = []
@@ -59,7 +61,8 @@ def build_rtstruct(series: CtSeries, structures: Sequence[Structure], settings: 
     )
     trailer = Dataset()
     trailer.RTROIObservationsSequence = DatasetSequence(
-        _observation_item(number, kind) for number, kind in enumerate(kinds, start=1)
+        _observation_item(number, structure, kind)
+        for number, (structure, kind) in enumerate(zip(structures, kinds, strict=True), start=1)
     )
     trailer.ApprovalStatus = "UNAPPROVED"
     return b"".join(
@@ -96,11 +99,21 @@ def _checked(series: CtSeries, structures: Sequence[Structure]) -> list[Structur
                 f"ROI names are 1 to {MAX_NAME_LENGTH} ASCII characters, found {len(kind.name)}: {kind.name[:64]!a}",
                 reason="BAD_ROI_NAME",
             )
+        _require_plain(structure.description)
         if kind.name.casefold() in seen:
             raise InputError(f"two structures are called {kind.name}", reason="DUPLICATE_ROI_NAME")
         seen.add(kind.name.casefold())
         _require_same_grid(series, structure, kind.name)
     return kinds
+
+
+def _require_plain(description: str) -> None:
+    """Printable ASCII needs no character set."""
+    if len(description) > _MAX_DESCRIPTION_LENGTH or not (description.isascii() and description.isprintable()):
+        raise InputError(
+            f"a ROI's description is at most {_MAX_DESCRIPTION_LENGTH} plain characters, found {len(description)}",
+            reason="BAD_TEXT",
+        )
 
 
 def _require_same_grid(series: CtSeries, structure: Structure, name: str) -> None:
@@ -126,6 +139,8 @@ def _roi_item(
     item.ROINumber = number
     item.ReferencedFrameOfReferenceUID = series.frame_of_reference_uid
     item.ROIName = kind.name
+    if structure.description:
+        item.ROIDescription = structure.description
     item.ROIGenerationAlgorithm = structure.generation
     if settings.model:
         item.ROIGenerationDescription = settings.model
@@ -133,11 +148,13 @@ def _roi_item(
     return item
 
 
-def _observation_item(number: int, kind: StructureType) -> Dataset:
+def _observation_item(number: int, structure: Structure, kind: StructureType) -> Dataset:
     item = Dataset()
     item.ObservationNumber = number
     item.ReferencedROINumber = number
     item.ROIObservationLabel = kind.name
+    if structure.description:
+        item.ROIObservationDescription = structure.description
     item.RTROIInterpretedType = kind.interpreted_type
     item.ROIInterpreter = ""
     return item

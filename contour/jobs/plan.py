@@ -29,13 +29,18 @@ class StructureRow:
     """One line of the table that ends a job.
 
     `seconds` is the time that went into this structure alone: bringing it back to the CT's grid and cleaning it up.
-    What all structures share (the network, writing, verifying) is in the stages.
+    What all structures share (the network, writing, verifying) is in the stages. `predicted_dice` is the calibrated
+    confidence, None where the model cannot tell. A `proposal` is a target drawn from the CT alone; `look_of` names the
+    target whose must-look region this is, empty for a contour.
     """
 
     name: str
     volume_ml: float
     slices: int
     seconds: float
+    predicted_dice: float | None = None
+    proposal: bool = False
+    look_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +155,15 @@ def plan_contours(
 
 def _row(structure: Structure, segmentation: Segmentation) -> StructureRow:
     seconds = dict(segmentation.structure_seconds).get(structure.name, 0.0)
-    return StructureRow(name=structure.name, volume_ml=structure.volume_ml, slices=structure.slices, seconds=seconds)
+    return StructureRow(
+        name=structure.name,
+        volume_ml=structure.volume_ml,
+        slices=structure.slices,
+        seconds=seconds,
+        predicted_dice=dict(segmentation.predicted_dice).get(structure.name),
+        proposal=structure.name in segmentation.proposals,
+        look_of=dict(segmentation.looks).get(structure.name, ""),
+    )
 
 
 def _sop_instance_uid(rtstruct: bytes) -> str:

@@ -111,7 +111,15 @@ def _job_result(result: PlanResult, read_s: float, model_version: str) -> JobRes
         sop_instance_uid=result.sop_instance_uid,
         model_version=model_version,
         rows=tuple(
-            ResultRow(name=row.name, volume_ml=row.volume_ml, slices=row.slices, elapsed_s=row.seconds)
+            ResultRow(
+                name=row.name,
+                volume_ml=row.volume_ml,
+                slices=row.slices,
+                elapsed_s=row.seconds,
+                predicted_dice=row.predicted_dice,
+                proposal=row.proposal,
+                look_of=row.look_of,
+            )
             for row in result.rows
         ),
         stages=(("read", read_s), *result.stage_seconds),

@@ -28,7 +28,7 @@ class Segmentation:
     """What was found in a CT: every structure asked for, the empty ones too, in the order of the model's card.
 
     The must-look region of a target follows it; `looks` names the two, region first. `proposals` names the targets,
-    drawn from the CT alone, and their regions. `predicted_dice` has the structures that were found and whose model can
+    drawn from the CT alone. `predicted_dice` has the structures that were found and whose model can
     tell. `structure_seconds` is the time that a structure took alone (restore and clean-up, for External the body
     stage).
     """

@@ -16,7 +16,7 @@ from contour.segmentation.spec import StructureSpec
 from registration.grid import Grid
 from registration.orientation import AxisOrder
 
-_PROPOSAL = "Proposal from CT alone: not a diagnosis and not a prescription. It may miss the target; draw or approve it yourself."
+_PROPOSAL = "Proposal from CT alone, not a diagnosis. It may miss the target: draw or approve it yourself."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

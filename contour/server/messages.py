@@ -107,7 +107,13 @@ def result_message(
         size_bytes=file.size_bytes,
         structures=[
             contouring_pb2.StructureRow(
-                name=row.name, volume_ml=row.volume_ml, slices=row.slices, elapsed_s=row.elapsed_s
+                name=row.name,
+                volume_ml=row.volume_ml,
+                slices=row.slices,
+                elapsed_s=row.elapsed_s,
+                predicted_dice=row.predicted_dice,
+                proposal=row.proposal,
+                look_of=row.look_of,
             )
             for row in result.rows
         ],

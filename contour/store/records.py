@@ -105,12 +105,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """One contoured structure."""
+    """One contoured structure, or with `look_of` the must-look region of a target; see `contour.jobs.plan`."""
 
     name: str
     volume_ml: float
     slices: int
     elapsed_s: float
+    predicted_dice: float | None = None
+    proposal: bool = False
+    look_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

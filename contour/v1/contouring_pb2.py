@@ -27,39 +27,39 @@ from google.longrunning import operations_pb2 as google_dot_longrunning_dot_oper
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63ontour/v1/contouring.proto\x12\ncontour.v1\x1a\x19\x63ontour/v1/findings.proto\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x7f\n\x16StartContouringRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x12\n\nstructures\x18\x03 \x03(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x1b\n\x13series_instance_uid\x18\x05 \x01(\t\"1\n\rStageDuration\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x11\n\telapsed_s\x18\x02 \x01(\x01\"\xe7\x03\n\x12\x43ontouringMetadata\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x11\n\tseries_id\x18\x02 \x01(\t\x12#\n\x05state\x18\x03 \x01(\x0e\x32\x14.contour.v1.JobState\x12\r\n\x05stage\x18\x04 \x01(\t\x12\x10\n\x08\x66raction\x18\x05 \x01(\x01\x12\x13\n\x0bqueue_place\x18\x06 \x01(\x05\x12\"\n\x15\x65stimated_remaining_s\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\telapsed_s\x18\x08 \x01(\x01\x12\x0f\n\x07\x61ttempt\x18\t \x01(\x05\x12\r\n\x05model\x18\n \x01(\t\x12\x15\n\rmodel_version\x18\x0b \x01(\t\x12\x12\n\nstructures\x18\x0c \x03(\t\x12\x18\n\x10software_version\x18\r \x01(\t\x12/\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x11 \x01(\tB\x18\n\x16_estimated_remaining_s\"R\n\x0cStructureRow\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tvolume_ml\x18\x02 \x01(\x01\x12\x0e\n\x06slices\x18\x03 \x01(\x05\x12\x11\n\telapsed_s\x18\x04 \x01(\x01\"U\n\x10StructureRemoval\x12\x11\n\tstructure\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\r\n\x05parts\x18\x03 \x01(\x05\x12\x11\n\tvolume_ml\x18\x04 \x01(\x01\"\x80\x02\n\x10\x43ontouringResult\x12\x18\n\x10sop_instance_uid\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12,\n\nstructures\x18\x04 \x03(\x0b\x32\x18.contour.v1.StructureRow\x12)\n\x06stages\x18\x05 \x03(\x0b\x32\x19.contour.v1.StageDuration\x12%\n\x08warnings\x18\x06 \x03(\x0b\x32\x13.contour.v1.Finding\x12.\n\x08removals\x18\x07 \x03(\x0b\x32\x1c.contour.v1.StructureRemoval\"(\n\x16WatchContouringRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"K\n\x17WatchContouringResponse\x12\x30\n\toperation\x18\x01 \x01(\x0b\x32\x1d.google.longrunning.Operation\"@\n\x18\x46\x65tchStructureSetRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x14\n\x0coffset_bytes\x18\x02 \x01(\x03\"d\n\x19\x46\x65tchStructureSetResponse\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x14\n\x0coffset_bytes\x18\x03 \x01(\x03\x12\r\n\x05\x63hunk\x18\x04 \x01(\x0c\"K\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tseries_id\x18\x03 \x01(\t\"Y\n\x10ListJobsResponse\x12,\n\x04jobs\x18\x01 \x03(\x0b\x32\x1e.contour.v1.ContouringMetadata\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05\x32\xf2\x02\n\x11\x43ontouringService\x12T\n\x0fStartContouring\x12\".contour.v1.StartContouringRequest\x1a\x1d.google.longrunning.Operation\x12\\\n\x0fWatchContouring\x12\".contour.v1.WatchContouringRequest\x1a#.contour.v1.WatchContouringResponse0\x01\x12\x62\n\x11\x46\x65tchStructureSet\x12$.contour.v1.FetchStructureSetRequest\x1a%.contour.v1.FetchStructureSetResponse0\x01\x12\x45\n\x08ListJobs\x12\x1b.contour.v1.ListJobsRequest\x1a\x1c.contour.v1.ListJobsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63ontour/v1/contouring.proto\x12\ncontour.v1\x1a\x19\x63ontour/v1/findings.proto\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x7f\n\x16StartContouringRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x12\n\nstructures\x18\x03 \x03(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x1b\n\x13series_instance_uid\x18\x05 \x01(\t\"1\n\rStageDuration\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x11\n\telapsed_s\x18\x02 \x01(\x01\"\xe7\x03\n\x12\x43ontouringMetadata\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x11\n\tseries_id\x18\x02 \x01(\t\x12#\n\x05state\x18\x03 \x01(\x0e\x32\x14.contour.v1.JobState\x12\r\n\x05stage\x18\x04 \x01(\t\x12\x10\n\x08\x66raction\x18\x05 \x01(\x01\x12\x13\n\x0bqueue_place\x18\x06 \x01(\x05\x12\"\n\x15\x65stimated_remaining_s\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\telapsed_s\x18\x08 \x01(\x01\x12\x0f\n\x07\x61ttempt\x18\t \x01(\x05\x12\r\n\x05model\x18\n \x01(\t\x12\x15\n\rmodel_version\x18\x0b \x01(\t\x12\x12\n\nstructures\x18\x0c \x03(\t\x12\x18\n\x10software_version\x18\r \x01(\t\x12/\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x11 \x01(\tB\x18\n\x16_estimated_remaining_s\"\xa5\x01\n\x0cStructureRow\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tvolume_ml\x18\x02 \x01(\x01\x12\x0e\n\x06slices\x18\x03 \x01(\x05\x12\x11\n\telapsed_s\x18\x04 \x01(\x01\x12\x1b\n\x0epredicted_dice\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08proposal\x18\x06 \x01(\x08\x12\x0f\n\x07look_of\x18\x07 \x01(\tB\x11\n\x0f_predicted_dice\"U\n\x10StructureRemoval\x12\x11\n\tstructure\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\r\n\x05parts\x18\x03 \x01(\x05\x12\x11\n\tvolume_ml\x18\x04 \x01(\x01\"\x80\x02\n\x10\x43ontouringResult\x12\x18\n\x10sop_instance_uid\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12,\n\nstructures\x18\x04 \x03(\x0b\x32\x18.contour.v1.StructureRow\x12)\n\x06stages\x18\x05 \x03(\x0b\x32\x19.contour.v1.StageDuration\x12%\n\x08warnings\x18\x06 \x03(\x0b\x32\x13.contour.v1.Finding\x12.\n\x08removals\x18\x07 \x03(\x0b\x32\x1c.contour.v1.StructureRemoval\"(\n\x16WatchContouringRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"K\n\x17WatchContouringResponse\x12\x30\n\toperation\x18\x01 \x01(\x0b\x32\x1d.google.longrunning.Operation\"@\n\x18\x46\x65tchStructureSetRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x14\n\x0coffset_bytes\x18\x02 \x01(\x03\"d\n\x19\x46\x65tchStructureSetResponse\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x14\n\x0coffset_bytes\x18\x03 \x01(\x03\x12\r\n\x05\x63hunk\x18\x04 \x01(\x0c\"K\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tseries_id\x18\x03 \x01(\t\"Y\n\x10ListJobsResponse\x12,\n\x04jobs\x18\x01 \x03(\x0b\x32\x1e.contour.v1.ContouringMetadata\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05\x32\xf2\x02\n\x11\x43ontouringService\x12T\n\x0fStartContouring\x12\".contour.v1.StartContouringRequest\x1a\x1d.google.longrunning.Operation\x12\\\n\x0fWatchContouring\x12\".contour.v1.WatchContouringRequest\x1a#.contour.v1.WatchContouringResponse0\x01\x12\x62\n\x11\x46\x65tchStructureSet\x12$.contour.v1.FetchStructureSetRequest\x1a%.contour.v1.FetchStructureSetResponse0\x01\x12\x45\n\x08ListJobs\x12\x1b.contour.v1.ListJobsRequest\x1a\x1c.contour.v1.ListJobsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'contour.v1.contouring_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBSTATE']._serialized_start=1696
-  _globals['_JOBSTATE']._serialized_end=1850
+  _globals['_JOBSTATE']._serialized_start=1780
+  _globals['_JOBSTATE']._serialized_end=1934
   _globals['_STARTCONTOURINGREQUEST']._serialized_start=140
   _globals['_STARTCONTOURINGREQUEST']._serialized_end=267
   _globals['_STAGEDURATION']._serialized_start=269
   _globals['_STAGEDURATION']._serialized_end=318
   _globals['_CONTOURINGMETADATA']._serialized_start=321
   _globals['_CONTOURINGMETADATA']._serialized_end=808
-  _globals['_STRUCTUREROW']._serialized_start=810
-  _globals['_STRUCTUREROW']._serialized_end=892
-  _globals['_STRUCTUREREMOVAL']._serialized_start=894
-  _globals['_STRUCTUREREMOVAL']._serialized_end=979
-  _globals['_CONTOURINGRESULT']._serialized_start=982
-  _globals['_CONTOURINGRESULT']._serialized_end=1238
-  _globals['_WATCHCONTOURINGREQUEST']._serialized_start=1240
-  _globals['_WATCHCONTOURINGREQUEST']._serialized_end=1280
-  _globals['_WATCHCONTOURINGRESPONSE']._serialized_start=1282
-  _globals['_WATCHCONTOURINGRESPONSE']._serialized_end=1357
-  _globals['_FETCHSTRUCTURESETREQUEST']._serialized_start=1359
-  _globals['_FETCHSTRUCTURESETREQUEST']._serialized_end=1423
-  _globals['_FETCHSTRUCTURESETRESPONSE']._serialized_start=1425
-  _globals['_FETCHSTRUCTURESETRESPONSE']._serialized_end=1525
-  _globals['_LISTJOBSREQUEST']._serialized_start=1527
-  _globals['_LISTJOBSREQUEST']._serialized_end=1602
-  _globals['_LISTJOBSRESPONSE']._serialized_start=1604
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1693
-  _globals['_CONTOURINGSERVICE']._serialized_start=1853
-  _globals['_CONTOURINGSERVICE']._serialized_end=2223
+  _globals['_STRUCTUREROW']._serialized_start=811
+  _globals['_STRUCTUREROW']._serialized_end=976
+  _globals['_STRUCTUREREMOVAL']._serialized_start=978
+  _globals['_STRUCTUREREMOVAL']._serialized_end=1063
+  _globals['_CONTOURINGRESULT']._serialized_start=1066
+  _globals['_CONTOURINGRESULT']._serialized_end=1322
+  _globals['_WATCHCONTOURINGREQUEST']._serialized_start=1324
+  _globals['_WATCHCONTOURINGREQUEST']._serialized_end=1364
+  _globals['_WATCHCONTOURINGRESPONSE']._serialized_start=1366
+  _globals['_WATCHCONTOURINGRESPONSE']._serialized_end=1441
+  _globals['_FETCHSTRUCTURESETREQUEST']._serialized_start=1443
+  _globals['_FETCHSTRUCTURESETREQUEST']._serialized_end=1507
+  _globals['_FETCHSTRUCTURESETRESPONSE']._serialized_start=1509
+  _globals['_FETCHSTRUCTURESETRESPONSE']._serialized_end=1609
+  _globals['_LISTJOBSREQUEST']._serialized_start=1611
+  _globals['_LISTJOBSREQUEST']._serialized_end=1686
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1688
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1777
+  _globals['_CONTOURINGSERVICE']._serialized_start=1937
+  _globals['_CONTOURINGSERVICE']._serialized_end=2307
 # @@protoc_insertion_point(module_scope)

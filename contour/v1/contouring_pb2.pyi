@@ -88,16 +88,22 @@ class ContouringMetadata(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., series_id: _Optional[str] = ..., state: _Optional[_Union[JobState, str]] = ..., stage: _Optional[str] = ..., fraction: _Optional[float] = ..., queue_place: _Optional[int] = ..., estimated_remaining_s: _Optional[float] = ..., elapsed_s: _Optional[float] = ..., attempt: _Optional[int] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ..., structures: _Optional[_Iterable[str]] = ..., software_version: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class StructureRow(_message.Message):
-    __slots__ = ("name", "volume_ml", "slices", "elapsed_s")
+    __slots__ = ("name", "volume_ml", "slices", "elapsed_s", "predicted_dice", "proposal", "look_of")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VOLUME_ML_FIELD_NUMBER: _ClassVar[int]
     SLICES_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_S_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_DICE_FIELD_NUMBER: _ClassVar[int]
+    PROPOSAL_FIELD_NUMBER: _ClassVar[int]
+    LOOK_OF_FIELD_NUMBER: _ClassVar[int]
     name: str
     volume_ml: float
     slices: int
     elapsed_s: float
-    def __init__(self, name: _Optional[str] = ..., volume_ml: _Optional[float] = ..., slices: _Optional[int] = ..., elapsed_s: _Optional[float] = ...) -> None: ...
+    predicted_dice: float
+    proposal: bool
+    look_of: str
+    def __init__(self, name: _Optional[str] = ..., volume_ml: _Optional[float] = ..., slices: _Optional[int] = ..., elapsed_s: _Optional[float] = ..., predicted_dice: _Optional[float] = ..., proposal: _Optional[bool] = ..., look_of: _Optional[str] = ...) -> None: ...
 
 class StructureRemoval(_message.Message):
     __slots__ = ("structure", "rule", "parts", "volume_ml")
