@@ -39,7 +39,7 @@ class LookCalibration:
         held_out_missed: Mean missed share when each patient is judged by the level that the others give.
         bound: patients / (patients + 1) * observed_missed + 1 / (patients + 1).
         worst_missed: The largest missed share of one patient.
-        median_size: Median over the patients of the region's volume divided by the true target's.
+        median_size: The region's volume over the contour's, the median over patients in whom there was a contour.
     """
 
     structure: str
