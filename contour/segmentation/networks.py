@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from monai.networks.nets.dynunet import DynUNet
 from monai.networks.nets.segresnet import SegResNet
+from monai.networks.nets.segresnet_ds import SegResNetDS
 from monai.networks.nets.unet import UNet
 from torch import nn
+from torch.nn import functional
 
 from contour.errors import ModelError
 from contour.segmentation.spec import ModelSpec
@@ -33,10 +36,30 @@ def build_network(spec: ModelSpec) -> nn.Module:
         raise _bad(f"unknown architecture {spec.network.architecture!r}, expected one of {sorted(_BUILDERS)}")
     arguments = dict(spec.network.arguments)
     network = builder(arguments, len(spec.input.windows_hu), len(spec.structures))
-    multiple = 2 ** (len(arguments.get("filters", [0] * 4)) - 1)
+    _norm_in_place(network)
+    multiple = 2 ** (len(arguments.get("filters", arguments.get("blocks", [0] * 4))) - 1)
     if any(size % multiple for size in spec.input.patch_zyx):
         raise _bad(f"patch_zyx must be multiples of {multiple} for this network, found {spec.input.patch_zyx}")
     return network
+
+
+class _OnePatchNorm(nn.InstanceNorm3d):
+    """Instance normalisation that leaves a single patch in its memory layout.
+
+    PyTorch's own goes through a copy with channels first, a quarter of a training step on a CPU. For a batch of one,
+    batch normalisation by the batch's own statistics is the same arithmetic.
+    """
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - the base class's own name
+        if input.shape[0] != 1:
+            return super().forward(input)
+        return functional.batch_norm(input, None, None, self.weight, self.bias, True, 0.0, self.eps)
+
+
+def _norm_in_place(network: nn.Module) -> None:
+    for module in network.modules():
+        if type(module) is nn.InstanceNorm3d and not module.track_running_stats:
+            module.__class__ = _OnePatchNorm
 
 
 def _dyn_unet(arguments: Mapping[str, Any], channels_in: int, channels_out: int) -> nn.Module:
@@ -80,9 +103,23 @@ def _seg_res_net(arguments: Mapping[str, Any], channels_in: int, channels_out: i
     )
 
 
+def _seg_res_net_ds(arguments: Mapping[str, Any], channels_in: int, channels_out: int) -> nn.Module:
+    _only(arguments, {"first_filters", "blocks"})
+    blocks = _widths(arguments, "blocks")
+    return SegResNetDS(
+        spatial_dims=3,
+        in_channels=channels_in,
+        out_channels=channels_out,
+        init_filters=_count(arguments, "first_filters", 16),
+        blocks_down=tuple(blocks),
+        norm=("INSTANCE", {"affine": True}),
+    )
+
+
 _BUILDERS: dict[str, Callable[[Mapping[str, Any], int, int], nn.Module]] = {
     "DynUNet": _dyn_unet,
     "SegResNet": _seg_res_net,
+    "SegResNetDS": _seg_res_net_ds,
     "UNet": _unet,
 }
 

@@ -45,11 +45,15 @@ class StructureSpec:
     """One structure the network answers with, in channel order, and its clean-up rules.
 
     `keep_parts` keeps that many largest parts (0: all); parts under `smallest_part_ml` go; holes up to
-    `fill_holes_ml` are filled. `mirror` names the structure it becomes in a left/right mirror image.
+    `fill_holes_ml` are filled. `mirror` names the structure it becomes in a left/right mirror image. `trained_from`
+    names the contours that put together are this structure in training data. A `proposal` (a target, drawn from the
+    CT alone) is marked as such wherever it is written.
     """
 
     name: str
     mirror: str
+    trained_from: tuple[str, ...]
+    proposal: bool
     keep_parts: int
     smallest_part_ml: float
     fill_holes_ml: float
@@ -157,6 +161,8 @@ def _structure(reader: _Table) -> StructureSpec:
     structure = StructureSpec(
         name=name,
         mirror=reader.take("mirror", str, name),
+        trained_from=reader.words("trained_from", (name,)),
+        proposal=reader.take("proposal", bool, False),
         keep_parts=reader.take("keep_parts", int, 0),
         smallest_part_ml=reader.number("smallest_part_ml", 0.0),
         fill_holes_ml=reader.number("fill_holes_ml", 0.0),
@@ -196,6 +202,12 @@ class _Table:
         if len(values) != count or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
             raise _bad(f"{self.where}.{key} must be {count} numbers, found {values}")
         return [float(v) for v in values]
+
+    def words(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        values = self.take(key, list, list(default))
+        if not values or not all(isinstance(value, str) for value in values):
+            raise _bad(f"{self.where}.{key} must be one name or more, found {values}")
+        return tuple(values)
 
     def table(self, key: str) -> _Table:
         return _Table(self.take(key, dict), f"{self.where}.{key}")

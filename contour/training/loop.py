@@ -6,8 +6,7 @@ Step n draws its patch from a generator seeded by (seed, n), so a run that was k
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,25 +19,37 @@ from contour.segmentation.network_input import to_channels
 from contour.segmentation.networks import build_network
 from contour.segmentation.precision import native_bf16
 from contour.segmentation.spec import ModelSpec
-from contour.training.cases import PreparedCase
+from contour.training.augment import AS_SCANNED, AugmentationSettings
 from contour.training.loss import partial_loss
-from contour.training.patches import AugmentationSettings, PatchSource
+from contour.training.optimiser import Muon, kernels_and_rest
+from contour.training.patches import Patch, PatchSource
+from contour.training.prepared import PreparedCase
 
-_EMA_DECAY = 0.995
+_EMA_DECAY = 0.998
 _GRADIENT_NORM = 5.0
 _FIRST_LOGIT = -4.0
+_HELD_OUT_PATCHES = 24
+_MAY_CHANGE = {"steps", "falling", "checkpoint_steps", "held_out_steps"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """How long and how fast to learn."""
+    """How long and how fast to learn.
 
-    steps: int = 2800
+    `kernel_rate` is the step of the kernels between hidden layers, which Muon moves; `learning_rate` that of all else,
+    which AdamW moves. Both stay up until `falling` of the steps are left and then fall to zero along a line, so that a
+    run can be made longer without having come down in vain.
+    """
+
+    steps: int = 12000
+    kernel_rate: float = 0.02
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     warm_up_steps: int = 50
+    falling: float = 0.3
     seed: int = 20261121
     checkpoint_steps: int = 50
+    held_out_steps: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +68,8 @@ def train_network(
     *,
     work: Path,
     device: str = "cpu",
+    initial: Mapping[str, torch.Tensor] | None = None,
+    held_out: Sequence[PreparedCase] = (),
     on_step: Callable[[TrainingStep], None] = lambda step: None,
 ) -> dict[str, torch.Tensor]:
     """Train from the work folder's checkpoint, or from the start; the averaged weights of the last step.
@@ -68,45 +81,124 @@ def train_network(
             taken up where the run is: the learning rate then falls over the new length.
         work: Folder for `checkpoint.pt` and `curve.jsonl`, outside any repository.
         device: `cpu` or `cuda`.
+        initial: Weights to start from, by name; those of `build_network` where None.
+        held_out: Patients that are not learnt from; the loss on a few of their patches is written to the curve.
         on_step: Told of every step.
 
     Raises:
         InputError: the checkpoint belongs to another spec or other settings; reason OTHER_TRAINING_RUN.
     """
     torch.manual_seed(settings.seed)
-    network = _network(spec).to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    network = _network(spec)
+    if initial is not None:
+        network.load_state_dict(dict(initial))
+    network = network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    run = _Run(network, spec=spec, settings=settings, device=device)
     source = PatchSource(cases, spec, AugmentationSettings())
+    shown = _patches_of(held_out, spec, settings)
     work.mkdir(parents=True, exist_ok=True)
     checkpoint, identity = work / "checkpoint.pt", _identity(spec, settings)
-    first = 0
-    if checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
-        if state["identity"] != identity:
-            raise InputError(f"{checkpoint} belongs to another spec or other settings", reason="OTHER_TRAINING_RUN")
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        average, first = state["average"], int(state["step"])
+    first = run.load(checkpoint, identity) if checkpoint.is_file() else 0
     with (work / "curve.jsonl").open("a", encoding="utf-8") as curve:
         for step in range(first, settings.steps):
-            loss = _learn(network, optimiser, source, spec=spec, settings=settings, step=step, device=device)
-            _move_average(average, network, step)
-            curve.write(json.dumps({"step": step + 1, "loss": round(loss, 5)}) + "\n")
+            generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+            loss = run.learn(source.draw(generator), step)
+            line: dict[str, float] = {
+                "step": step + 1,
+                "loss": round(loss, 5),
+                "rate": learning_rate_at(step, settings),
+            }
+            last = step + 1 == settings.steps
+            if shown and ((step + 1) % settings.held_out_steps == 0 or last):
+                line["held_out_loss"] = round(run.loss_of_average(shown), 5)
+            curve.write(json.dumps(line) + "\n")
             on_step(TrainingStep(step=step + 1, steps=settings.steps, loss=loss))
-            if (step + 1) % settings.checkpoint_steps == 0 or step + 1 == settings.steps:
+            if (step + 1) % settings.checkpoint_steps == 0 or last:
                 curve.flush()
-                _save(
-                    checkpoint,
-                    {
-                        "identity": identity,
-                        "step": step + 1,
-                        "network": network.state_dict(),
-                        "optimiser": optimiser.state_dict(),
-                        "average": average,
-                    },
-                )
-    return {name: value.cpu() for name, value in average.items()}
+                run.save(checkpoint, identity, step + 1)
+    return {name: value.cpu() for name, value in run.average.items()}
+
+
+class _Run:
+    """A network under training: its weights, their running average and its two optimisers."""
+
+    def __init__(self, network: nn.Module, *, spec: ModelSpec, settings: TrainingSettings, device: str) -> None:
+        self._network = network
+        self._windows_hu = spec.input.windows_hu
+        self._settings = settings
+        self._device = device
+        self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        kernels, rest = kernels_and_rest(network, outputs=len(spec.structures))
+        self._optimisers: tuple[tuple[torch.optim.Optimizer, float], ...] = (
+            (Muon(kernels, lr=settings.kernel_rate), settings.kernel_rate),
+            (
+                torch.optim.AdamW(rest, lr=settings.learning_rate, weight_decay=settings.weight_decay),
+                settings.learning_rate,
+            ),
+        )
+
+    def learn(self, patch: Patch, step: int) -> float:
+        """One step along the gradient of one patch; its loss."""
+        share = learning_rate_at(step, self._settings) / self._settings.learning_rate
+        loss = self._loss(patch)
+        self._network.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._network.parameters(), _GRADIENT_NORM)
+        for optimiser, rate in self._optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * share
+            optimiser.step()
+        _move_average(self.average, self._network, step)
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def loss_of_average(self, patches: Sequence[Patch]) -> float:
+        """Mean loss of the averaged weights."""
+        current = {name: value.detach().clone() for name, value in self._network.state_dict().items()}
+        self._network.load_state_dict(self.average)
+        losses = [float(self._loss(patch)) for patch in patches]
+        self._network.load_state_dict(current)
+        return sum(losses) / len(losses)
+
+    def load(self, path: Path, identity: str) -> int:
+        """Go on from a checkpoint; how many steps it has behind it."""
+        state = torch.load(path, weights_only=True, map_location=self._device)
+        if state["identity"] != identity:
+            raise InputError(f"{path} belongs to another spec or other settings", reason="OTHER_TRAINING_RUN")
+        self._network.load_state_dict(state["network"])
+        for (optimiser, _), kept in zip(self._optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
+        self.average = state["average"]
+        return int(state["step"])
+
+    def save(self, path: Path, identity: str, step: int) -> None:
+        """Write a checkpoint, whole or not at all."""
+        state: dict[str, Any] = {
+            "identity": identity,
+            "step": step,
+            "network": self._network.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser, _ in self._optimisers],
+            "average": self.average,
+        }
+        unfinished = path.with_suffix(".part")
+        torch.save(state, unfinished)
+        unfinished.replace(path)
+
+    def _loss(self, patch: Patch) -> torch.Tensor:
+        inputs = to_channels(patch.hu.to(self._device), self._windows_hu)
+        inputs = inputs.contiguous(memory_format=torch.channels_last_3d)
+        with torch.autocast(self._device, dtype=torch.bfloat16, enabled=self._device != "cpu" or native_bf16()):
+            logits = self._network(inputs)[0]
+        return partial_loss(logits, patch.labels.to(self._device), patch.contoured.to(self._device))
+
+
+def _patches_of(cases: Sequence[PreparedCase], spec: ModelSpec, settings: TrainingSettings) -> list[Patch]:
+    """A few patches of patients that are not learnt from, as they were scanned."""
+    if not cases:
+        return []
+    source = PatchSource(cases, spec, AS_SCANNED)
+    generator = torch.Generator().manual_seed(settings.seed)
+    return [source.draw(generator) for _ in range(_HELD_OUT_PATCHES)]
 
 
 def _network(spec: ModelSpec) -> nn.Module:
@@ -119,38 +211,11 @@ def _network(spec: ModelSpec) -> nn.Module:
     return network
 
 
-def _learn(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    source: PatchSource,
-    *,
-    spec: ModelSpec,
-    settings: TrainingSettings,
-    step: int,
-    device: str,
-) -> float:
-    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-    patch = source.draw(generator)
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate_at(step, settings)
-    inputs = to_channels(patch.hu.to(device), spec.input.windows_hu)
-    inputs = inputs.contiguous(memory_format=torch.channels_last_3d)
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=device != "cpu" or native_bf16()):
-        logits = network(inputs)[0]
-    loss = partial_loss(logits, patch.labels.to(device), patch.contoured.to(device))
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), _GRADIENT_NORM)
-    optimiser.step()
-    return float(loss.detach())
-
-
 def learning_rate_at(step: int, settings: TrainingSettings) -> float:
-    """Linear warm-up, then half a cosine down to zero."""
-    if step < settings.warm_up_steps:
-        return settings.learning_rate * (step + 1) / settings.warm_up_steps
-    done = (step - settings.warm_up_steps) / max(1, settings.steps - settings.warm_up_steps)
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    """Linear warm-up, level, then a line down to zero."""
+    up = (step + 1) / settings.warm_up_steps
+    down = (settings.steps - step) / max(1.0, settings.steps * settings.falling)
+    return settings.learning_rate * min(1.0, up, down)
 
 
 def _move_average(average: dict[str, torch.Tensor], network: nn.Module, step: int) -> None:
@@ -164,13 +229,7 @@ def _move_average(average: dict[str, torch.Tensor], network: nn.Module, step: in
 
 def _identity(spec: ModelSpec, settings: TrainingSettings) -> str:
     """What a checkpoint has to agree with; a run may be made longer or shorter while it is under way."""
-    fixed = {name: value for name, value in asdict(settings).items() if name not in {"steps", "checkpoint_steps"}}
+    fixed = {name: value for name, value in asdict(settings).items() if name not in _MAY_CHANGE}
     shown = spec.input
     seen = (shown.spacing_zyx_mm, shown.patch_zyx, shown.windows_hu, shown.outside_hu, shown.margin_mm)
     return json.dumps([repr(spec.network), seen, spec.structure_names, fixed])
-
-
-def _save(path: Path, state: dict[str, Any]) -> None:
-    unfinished = path.with_suffix(".part")
-    torch.save(state, unfinished)
-    unfinished.replace(path)

@@ -1,4 +1,4 @@
-"""Random patches to learn from: where they are taken, how space is bent, how the scanner varies.
+"""Random patches to learn from: where they are taken, and how space is bent.
 
 Everything is drawn from the generator that is handed in, so a run is the same run again from the same seed.
 """
@@ -14,30 +14,17 @@ import torch
 from torch.nn import functional
 
 from contour.segmentation.spec import ModelSpec
-from contour.training.cases import PreparedCase
+from contour.training.augment import AugmentationSettings, as_other_scanner, below, end_scan, uniform
+from contour.training.prepared import PreparedCase
 
 _SEEDS_PER_STRUCTURE = 500
 _JITTER_VOXELS = 6.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AugmentationSettings:
-    """How far a patch may differ from the patient that it came from."""
-
-    rotation_deg: float = 10.0
-    scale: float = 0.15
-    mirror: float = 0.5
-    shift_hu: float = 20.0
-    contrast: float = 0.1
-    noise_hu: float = 30.0
-    sharpness: float = 0.8
-    cut: float = 0.15
-    """Chance that the scan ends inside the patch, above or below."""
+_LOOKS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """What one step learns from: HU and one 0/1 map per structure, (z, y, x) and (structures, z, y, x)."""
+    """What one step learns from: HU and the membership, 0 to 1, of each structure; (z, y, x), (structures, z, y, x)."""
 
     hu: torch.Tensor
     labels: torch.Tensor
@@ -53,12 +40,12 @@ class PatchSource:
         self._hu = [torch.from_numpy(case.hu_zyx) for case in cases]
         self._labels = [torch.from_numpy(case.labels_zyx) for case in cases]
         self._contoured = [torch.from_numpy(case.contoured) for case in cases]
-        self._seeds = [
-            [_some_voxels(case.labels_zyx, channel) for channel in range(len(spec.structures))] for case in cases
-        ]
+        self._label_step = [torch.tensor(case.label_step_zyx, dtype=torch.float32) for case in cases]
+        self._label_start = [torch.tensor(case.label_start_zyx, dtype=torch.float32) for case in cases]
+        channels = range(len(spec.structures))
+        self._seeds = [[_some_voxels(case.labels_zyx, channel) for channel in channels] for case in cases]
         self._holders = [
-            [number for number, seeds in enumerate(self._seeds) if len(seeds[channel])]
-            for channel in range(len(spec.structures))
+            [number for number, seeds in enumerate(self._seeds) if len(seeds[channel])] for channel in channels
         ]
         self._channels = [channel for channel, holders in enumerate(self._holders) if holders]
 
@@ -67,26 +54,25 @@ class PatchSource:
         number, centre = self._place(generator)
         positions, mirrored = self._positions(centre, generator)
         hu, inside = _sample_hu(self._hu[number], positions, self._spec.input.outside_hu)
-        bits = _sample_labels(self._labels[number], positions)
-        hu = self._as_other_scanner(hu, generator)
-        if _uniform(generator) < self._settings.cut:
-            self._end_scan(inside, bits, generator)
-        hu[~inside] = self._spec.input.outside_hu
+        end_scan(inside, self._settings, generator)
         order = list(self._spec.mirror_channels) if mirrored else list(range(len(self._spec.structures)))
-        labels = torch.stack([(bits >> channel) & 1 for channel in order]).float()
+        labels = self._sample_labels(number, positions, generator)[order] * inside
+        hu = as_other_scanner(hu, inside, self._settings, generator)
+        hu[~inside] = self._spec.input.outside_hu
         return Patch(hu=hu, labels=labels, contoured=self._contoured[number][order])
 
     def _place(self, generator: torch.Generator) -> tuple[int, torch.Tensor]:
         """A case and a centre: near a structure four times in five, anywhere otherwise."""
-        if _uniform(generator) < 0.8:
-            channel = self._channels[_below(len(self._channels), generator)]
-            number = self._holders[channel][_below(len(self._holders[channel]), generator)]
+        if uniform(generator) < 0.8:
+            channel = self._channels[below(len(self._channels), generator)]
+            number = self._holders[channel][below(len(self._holders[channel]), generator)]
             seeds = self._seeds[number][channel]
-            voxel = torch.from_numpy(seeds[_below(len(seeds), generator)]).float()
+            voxel = torch.from_numpy(seeds[below(len(seeds), generator)]).float()
             reach = torch.tensor(self._spec.input.patch_zyx) / 3.0
-            centre = voxel + (torch.rand(3, generator=generator) * 2 - 1) * reach
+            centre = (voxel - self._label_start[number]) / self._label_step[number]
+            centre = centre + (torch.rand(3, generator=generator) * 2 - 1) * reach
         else:
-            number = _below(len(self._hu), generator)
+            number = below(len(self._hu), generator)
             centre = torch.rand(3, generator=generator) * torch.tensor(self._hu[number].shape)
         return number, self._within(centre, number) + (torch.rand(3, generator=generator) * 2 - 1) * _JITTER_VOXELS
 
@@ -102,30 +88,30 @@ class PatchSource:
         angles = (torch.rand(3, generator=generator) * 2 - 1) * math.radians(s.rotation_deg)
         scale = torch.exp((torch.rand(1, generator=generator) * 2 - 1) * s.scale)
         stretch = torch.exp((torch.rand(3, generator=generator) * 2 - 1) * s.scale / 3)
-        mirrored = _uniform(generator) < s.mirror
-        matrix = _rotation(angles) * (scale * stretch)[None, :]
+        mirrored = uniform(generator) < s.mirror
+        spacing = torch.tensor(self._spec.input.spacing_zyx_mm)
+        matrix = _rotation(angles) * (scale * stretch)[None, :] * (spacing[None, :] / spacing[:, None])
         if mirrored:
             matrix[:, 2] = -matrix[:, 2]
         axes = [torch.arange(size, dtype=torch.float32) - (size - 1) / 2 for size in self._spec.input.patch_zyx]
         offsets = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
         return offsets @ matrix.T + centre, mirrored
 
-    def _as_other_scanner(self, hu: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        s = self._settings
-        contrast = 1 + (_uniform(generator) * 2 - 1) * s.contrast
-        shift = (_uniform(generator) * 2 - 1) * s.shift_hu
-        sharpness = (_uniform(generator) * 2 - 1) * s.sharpness
-        blurred = functional.avg_pool3d(hu[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]
-        hu = (hu + sharpness * (hu - blurred)) * contrast + shift
-        if _uniform(generator) < 0.5:
-            hu = hu + torch.randn(hu.shape, generator=generator) * (_uniform(generator) * s.noise_hu)
-        return hu
+    def _sample_labels(self, number: int, positions: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Membership at the positions, none outside.
 
-    def _end_scan(self, inside: torch.Tensor, bits: torch.Tensor, generator: torch.Generator) -> None:
-        cut = _below(max(1, inside.shape[0] // 3), generator)
-        gone = slice(inside.shape[0] - cut, None) if _uniform(generator) < 0.5 else slice(0, cut)
-        inside[gone] = False
-        bits[gone] = 0
+        The nearest voxel at positions shaken by up to half a voxel is, on average, linear interpolation; at a fraction
+        of the cost of interpolating each structure.
+        """
+        labels, channels = self._labels[number], range(len(self._spec.structures))
+        places = positions * self._label_step[number] + self._label_start[number]
+        membership = torch.zeros((len(channels), *places.shape[:-1]))
+        for _ in range(_LOOKS):
+            shaken = places + torch.rand(places.shape, generator=generator) - 0.5
+            bits = _nearest(labels, shaken)
+            for channel in channels:
+                membership[channel] += (bits >> channel) & 1
+        return membership / _LOOKS
 
 
 def _some_voxels(labels_zyx: np.ndarray, channel: int) -> np.ndarray:
@@ -143,7 +129,7 @@ def _sample_hu(volume: torch.Tensor, positions: torch.Tensor, outside_hu: float)
     return sampled + outside_hu, sampled > 1.0
 
 
-def _sample_labels(labels: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+def _nearest(labels: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     """Label bits at the nearest voxel, none outside."""
     z, y, x = positions.round().long().unbind(-1)
     nz, ny, nx = labels.shape
@@ -161,11 +147,3 @@ def _rotation(angles: torch.Tensor) -> torch.Tensor:
         turn[i, i], turn[i, j], turn[j, i], turn[j, j] = c, -s, s, c
         matrix = matrix @ turn
     return matrix
-
-
-def _uniform(generator: torch.Generator) -> float:
-    return float(torch.rand((), generator=generator))
-
-
-def _below(count: int, generator: torch.Generator) -> int:
-    return int(torch.randint(count, (), generator=generator))
