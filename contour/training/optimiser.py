@@ -46,14 +46,23 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """About the nearest matrix whose singular values are all near 1, by Newton-Schulz iterations; float32."""
+    """About the nearest matrix whose singular values are all near 1, by Newton-Schulz iterations; float32.
+
+    Each iteration multiplies by a polynomial of the matrix times its transpose. These all commute, so they are worked
+    out on that small square alone and the long matrix is multiplied once.
+    """
     a, b, c = _NEWTON_SCHULZ
     tall = matrix.shape[0] > matrix.shape[1]
     x: torch.Tensor = (matrix.T if tall else matrix).float()
     x = x / (x.norm() + _TINY)
+    square = x @ x.T
+    unit = torch.eye(len(square), device=x.device)
+    whole = unit
     for _ in range(_ITERATIONS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
+        factor = a * unit + b * square + c * square @ square
+        whole = factor @ whole
+        square = factor @ square @ factor
+    x = whole @ x
     return x.T if tall else x
 
 
