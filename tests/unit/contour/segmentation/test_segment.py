@@ -187,7 +187,10 @@ def blobs() -> Structure:
 
 
 def rules(**changes) -> StructureSpec:
-    values = {"keep_parts": 0, "smallest_part_ml": 0.0, "fill_holes_ml": 0.0}
+    values = {
+        **{"trained_from": ("Parotid_L",), "proposal": False},
+        **{"keep_parts": 0, "smallest_part_ml": 0.0, "fill_holes_ml": 0.0},
+    }
     return StructureSpec(name="Parotid_L", mirror="Parotid_L", **{**values, **changes})
 
 
