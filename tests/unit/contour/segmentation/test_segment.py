@@ -187,11 +187,16 @@ def blobs() -> Structure:
 
 
 def rules(**changes) -> StructureSpec:
-    values = {
-        **{"trained_from": ("Parotid_L",), "proposal": False},
-        **{"keep_parts": 0, "smallest_part_ml": 0.0, "fill_holes_ml": 0.0},
-    }
-    return StructureSpec(name="Parotid_L", mirror="Parotid_L", **{**values, **changes})
+    plain = StructureSpec(
+        name="Parotid_L",
+        mirror="Parotid_L",
+        trained_from=("Parotid_L",),
+        proposal=False,
+        keep_parts=0,
+        smallest_part_ml=0.0,
+        fill_holes_ml=0.0,
+    )
+    return replace(plain, **changes)
 
 
 def test_clean_up_records_each_rule_with_its_parts_and_volume():
