@@ -17,12 +17,15 @@ from types import TracebackType
 import click
 
 from contour import __version__
+from contour.cli.anatomy import anatomy
+from contour.cli.calibrate import calibrate
 from contour.cli.check import check
+from contour.cli.evaluate import evaluate
 from contour.cli.models import models
 from contour.cli.phantom import phantom
 from contour.cli.plan import plan
 from contour.cli.serve import serve
-from contour.cli.train import evaluate, train
+from contour.cli.train import train
 from contour.errors import ConfigError, ContourError
 
 EXIT_INPUT = 1
@@ -40,7 +43,7 @@ def cli(debug: bool) -> None:
         sys.excepthook = sys.__excepthook__
 
 
-for _command in (plan, check, serve, models, phantom, train, evaluate):
+for _command in (plan, check, serve, models, phantom, train, evaluate, calibrate, anatomy):
     cli.add_command(_command)
 
 

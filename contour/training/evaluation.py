@@ -2,114 +2,128 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
-from contour.anatomy.agreement import dice
+from contour.errors import InputError
 from contour.segmentation import LoadedModel, segment
+from contour.segmentation.spec import StructureSpec
 from contour.training.cases import Case
+from contour.training.measurement import Measurement, measure
+from contour.training.summary import StructureSummary, summarise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CaseDice:
-    """Dice of one structure in one patient; 0 where it was contoured by hand and missed by the model."""
+class UnjudgedAnswer:
+    """An answer where nobody contoured: the structure may be there or not."""
 
     case: str
     structure: str
-    dice: float
+    answer_ml: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiceRow:
-    """One structure over all patients in whom it was contoured by hand."""
+class Refusal:
+    """A patient whose CT the model's walk refused; no contour of theirs is counted anywhere."""
 
-    structure: str
-    n: int
-    mean: float
-    median: float
-    worst: float
-    worst_case: str
-    missed: int
+    case: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Dice of a model on a set of patients, per structure and per patient; a structure that nobody had has no row."""
+    """What was measured of a model on a set of patients; a structure that nobody had has no row.
+
+    Args:
+        model: The model's name.
+        version: Its version.
+        cases: All patients, the refused ones too.
+        rows: One per structure, in the order of the model's spec.
+        each: Every structure in every patient in whom it was contoured.
+        unjudged: Answers in patients in whom the structure was not contoured.
+        refused: Patients without any answer.
+    """
 
     model: str
     version: str
     cases: tuple[str, ...]
-    rows: tuple[DiceRow, ...]
-    each: tuple[CaseDice, ...]
-
-    def to_json(self) -> str:
-        """The report that is kept beside the weights."""
-        document = {
-            "model": self.model,
-            "version": self.version,
-            "cases": list(self.cases),
-            "dice": [asdict(row) for row in self.rows],
-            "each": [asdict(one) for one in self.each],
-        }
-        return json.dumps(document, indent=1) + "\n"
-
-    def to_markdown(self) -> str:
-        """The table of a model card."""
-        lines = [
-            "| structure | n | mean Dice | median | worst | worst case | missed |",
-            "| --- | --- | --- | --- | --- | --- | --- |",
-        ]
-        lines += [
-            f"| {row.structure} | {row.n} | {row.mean:.3f} | {row.median:.3f} | {row.worst:.3f} | {row.worst_case} "
-            f"| {row.missed} |"
-            for row in self.rows
-        ]
-        return "\n".join(lines) + "\n"
+    rows: tuple[StructureSummary, ...]
+    each: tuple[Measurement, ...]
+    unjudged: tuple[UnjudgedAnswer, ...]
+    refused: tuple[Refusal, ...]
 
 
 def evaluate_model(
     model: LoadedModel, cases: Sequence[Case], *, on_case: Callable[[int, int], None] = lambda done, cases: None
 ) -> Evaluation:
-    """Contour each case with `segment` and compare with what was contoured by hand, voxel by voxel.
+    """Contour each case with `segment` and compare with what was contoured by hand.
 
     Args:
         model: From `ModelStore.load`.
-        cases: Patients that the model was not trained on; a structure that nobody contoured is not counted.
+        cases: Patients that the model was not trained on.
         on_case: Told after each case how many of how many are done.
     """
-    each: list[CaseDice] = []
+    each: list[Measurement] = []
+    unjudged: list[UnjudgedAnswer] = []
+    refused: list[Refusal] = []
     for done, case in enumerate(cases):
-        found = {s.name: s for s in segment(case.read_ct(), model, structures=model.spec.structure_names).structures}
-        for name, truth in case.read_masks(model.spec.structure_names):
-            if truth.values_zyx.any():
-                agreement = dice(found[name].full_mask_zyx(), truth.values_zyx)
-                each.append(CaseDice(case=case.name, structure=name, dice=round(agreement, 4)))
+        found = _judge(case, model)
+        if isinstance(found, Refusal):
+            refused.append(found)
+        else:
+            each += [one for one in found if isinstance(one, Measurement)]
+            unjudged += [one for one in found if isinstance(one, UnjudgedAnswer)]
         on_case(done + 1, len(cases))
+    answered = len(cases) - len(refused)
     return Evaluation(
         model=model.card.name,
         version=model.card.version,
         cases=tuple(case.name for case in cases),
         rows=tuple(
-            _row(name, [one for one in each if one.structure == name])
-            for name in model.spec.structure_names
-            if any(one.structure == name for one in each)
+            row for structure in model.spec.structures for row in _row(structure, each, unjudged, answered=answered)
         ),
         each=tuple(each),
+        unjudged=tuple(unjudged),
+        refused=tuple(refused),
     )
 
 
-def _row(name: str, each: Sequence[CaseDice]) -> DiceRow:
-    values = np.asarray([one.dice for one in each])
-    worst = min(each, key=lambda one: one.dice)
-    return DiceRow(
-        structure=name,
-        n=len(each),
-        mean=round(float(values.mean()), 4),
-        median=round(float(np.median(values)), 4),
-        worst=worst.dice,
-        worst_case=worst.case,
-        missed=int(np.count_nonzero(values == 0.0)),
-    )
+def _judge(case: Case, model: LoadedModel) -> list[Measurement | UnjudgedAnswer] | Refusal:
+    ct = case.read_ct()
+    try:
+        answer = segment(ct, model, structures=model.spec.structure_names)
+    except InputError as refusal:
+        return Refusal(case=case.name, reason=refusal.reason)
+    found = {structure.name: structure for structure in answer.structures}
+    judged: list[Measurement | UnjudgedAnswer] = []
+    for structure in model.spec.structures:
+        reference = case.read_mask(structure)
+        one = found.get(structure.name)
+        if reference is not None:
+            answer_zyx = one.full_mask_zyx() if one else np.zeros(ct.grid.shape_zyx, dtype=np.bool_)
+            judged.append(
+                measure(
+                    case.name, structure.name, reference_zyx=reference.values_zyx, answer_zyx=answer_zyx, grid=ct.grid
+                )
+            )
+        elif one is not None and not one.is_empty:
+            judged.append(UnjudgedAnswer(case=case.name, structure=structure.name, answer_ml=one.volume_ml))
+    return judged
+
+
+def _row(
+    structure: StructureSpec, each: Sequence[Measurement], unjudged: Sequence[UnjudgedAnswer], *, answered: int
+) -> list[StructureSummary]:
+    measured = [one for one in each if one.structure == structure.name]
+    if not measured:
+        return []
+    return [
+        summarise(
+            structure,
+            measured,
+            not_contoured=answered - len(measured),
+            answered_not_contoured=sum(one.structure == structure.name for one in unjudged),
+        )
+    ]
