@@ -29,6 +29,8 @@ _BAND_MM = 6.0
 _SEAL_MM = 15.0
 """Half of the widest opening, of a nostril or a mouth, behind which a cavity is still the patient's."""
 _SECOND_PART = 0.02
+_CARRIED_ON_MM = 12.0
+"""How far a section that carries the patient on, slice after slice, has to reach, and the widest gap it may leap."""
 _AIR_HU = -900
 _THREADS = 2
 _BLANKED_SHARE = 0.8
@@ -113,8 +115,39 @@ def _patient(tissue: Mask, coarse_mm: tuple[float, float, float], rules: BodySet
     beside = parts[_grown(kept[parts], _voxels(rules.opening_mm + _BAND_MM, coarse_mm))]
     kept[np.unique(beside)] = True  # a nose, parted from the head by its own cavity
     kept[0] = False
-    patient[box] = _with_open_cavities(_grown(kept[parts], reach) & solid, coarse_mm)
+    found = _carried_on(_grown(kept[parts], reach) & solid, solid, max(1, round(_CARRIED_ON_MM / coarse_mm[0])))
+    patient[box] = _with_open_cavities(found, coarse_mm)
     return patient
+
+
+def _carried_on(patient: Mask, solid: Mask, reach: int) -> Mask:
+    """The patient with the narrow sections that carry him on in slices where he is nowhere broad.
+
+    Of a scan that was cut to the region of interest the spinal cord may go on alone, too narrow for the opening. Added
+    is what lies mostly where the patient was at most `reach` slices before, if it goes on for that many: a head rest
+    does not lie there, and the top of an immobilisation mask ends sooner.
+    """
+    broad = patient.any(axis=(1, 2))
+    if broad.all():
+        return patient
+    added = np.zeros_like(patient)
+    for direction in (1, -1):
+        since = np.full(patient.shape[1:], reach + 1, dtype=np.int16)
+        for k in range(patient.shape[0])[::direction]:
+            reached = solid[k] & (since <= reach)
+            if not broad[k] and reached.any():
+                parts, _ = ndimage.label(solid[k])
+                size = np.bincount(parts.ravel())
+                mostly = 2 * np.bincount(parts[reached], minlength=size.size) >= size
+                mostly[0] = False
+                added[k] |= mostly[parts]
+            since = np.where(patient[k] | added[k], 0, since + 1).astype(np.int16)
+    parts, count = ndimage.label(added)
+    long = np.zeros(count + 1, dtype=np.bool_)
+    for part, box in enumerate(ndimage.find_objects(parts), start=1):
+        long[part] = box[0].stop - box[0].start >= reach
+    carried: Mask = patient | long[parts]
+    return carried
 
 
 def _box_with_room(mask: Mask, room: tuple[int, int]) -> tuple[slice, slice, slice]:

@@ -130,3 +130,32 @@ def test_a_blanked_scan_is_told_from_one_that_a_scanner_made():
     blanked = Volume(grid=grid, values_zyx=np.where(hu > -900, noisy, -1024).astype(np.int16))
     assert blanked_hu(scanned) is None
     assert blanked_hu(blanked) == -1024
+
+
+def test_of_a_scan_cut_to_the_region_of_interest_the_cord_that_was_left_alone_is_kept_and_a_rail_is_not():
+    grid = scan_grid()
+    hu, truth = patient(grid)
+    x, y = np.indices(grid.shape_zyx)[2] * 1.1 - 125, np.indices(grid.shape_zyx)[1] * 1.3 - 95
+    alone = np.indices(grid.shape_zyx)[0] < 10
+    cord = (x - 8) ** 2 + (y - 25) ** 2 <= 6**2
+    rail = (np.abs(x - 8) < 12) & (np.abs(y - 80) < 6)
+    hu[alone & ~cord] = -1000
+    hu[rail & ~truth] = 60
+    hu += np.random.default_rng(4).normal(0, 12, hu.shape)
+    found = find_body(Volume(grid=grid, values_zyx=hu.astype(np.int16))).full_mask_zyx()
+    assert found[alone & cord].mean() > 0.95
+    assert not found[rail & ~truth].any()
+    assert not found[alone & ~cord & ((x - 8) ** 2 + (y - 25) ** 2 > 8**2)].any()
+
+
+def test_the_top_of_a_mask_above_the_vertex_stays_outside():
+    grid = scan_grid()
+    hu, _ = patient(grid)
+    x, y = np.indices(grid.shape_zyx)[2] * 1.1 - 125, np.indices(grid.shape_zyx)[1] * 1.3 - 95
+    slices = np.indices(grid.shape_zyx)[0]
+    hu[slices >= 18] = -1000
+    top = ((slices == 19) | (slices == 20)) & ((x - 8) ** 2 + (y + 2) ** 2 <= 25**2)
+    hu[top] = 80
+    found = find_body(Volume(grid=grid, values_zyx=hu.astype(np.int16))).full_mask_zyx()
+    assert not found[top].any()
+    assert found[17].any()
