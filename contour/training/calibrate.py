@@ -82,6 +82,9 @@ def calibrate_model(
         fingerprint: Of the model, from `ModelStore.fingerprint`.
         patients: Who they are, for the card; at most 200 characters.
         on_case: Told after each case how many of how many are done.
+
+    Raises:
+        InputError: every CT is refused; reason NOTHING_CONTOURED.
     """
     found: list[Contoured] = []
     refused: list[str] = []
@@ -93,6 +96,8 @@ def calibrate_model(
         else:
             found += compare(case, answers)
         on_case(done + 1, len(cases))
+    if len(refused) == len(cases):
+        raise InputError(f"none of {len(cases)} CTs can be contoured by this model", reason="NOTHING_CONTOURED")
     targets = [structure.name for structure in model.spec.structures if structure.proposal]
     looks = {
         name: calibrate_look(name, [one.curve for one in found if one.structure == name and one.curve], settings.alpha)
