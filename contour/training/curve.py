@@ -91,20 +91,20 @@ def _draw_losses(axes: Axes, curve: Curve) -> None:
 
 
 def running_mean(points: Points) -> Points:
-    """(n, 2): each value becomes the mean of its neighbourhood, a fiftieth of the run wide, narrower at both ends."""
+    """(n, 2): each value becomes the mean of its neighbourhood, a fiftieth of the run wide, half of it at both ends."""
     count = len(points)
     if count == 0:
         return points
-    reach = np.minimum(max(1, round(count * _SHARE_SMOOTHED / 2)), np.minimum(np.arange(count), np.arange(count)[::-1]))
+    reach = max(1, round(count * _SHARE_SMOOTHED / 2))
+    first = np.maximum(np.arange(count) - reach, 0)
+    behind = np.minimum(np.arange(count) + reach + 1, count)
     sums = np.concatenate(([0.0], np.cumsum(points[:, 1])))
-    here = np.arange(count)
-    mean = (sums[here + reach + 1] - sums[here - reach]) / (2 * reach + 1)
-    return np.stack([points[:, 0], mean], axis=1)
+    return np.stack([points[:, 0], (sums[behind] - sums[first]) / (behind - first)], axis=1)
 
 
 def _range(curve: Curve) -> tuple[float, float]:
     """All that is smooth or held out and nearly all single steps: a few wild ones must not flatten the rest."""
-    lines = np.concatenate([running_mean(curve.loss)[1:, 1], curve.held_out_loss[:, 1], curve.loss[:1, 1]])
+    lines = np.concatenate([running_mean(curve.loss)[:, 1], curve.held_out_loss[:, 1], curve.loss[:1, 1]])
     low, high = np.quantile(curve.loss[:, 1], [0.005, 0.995])
     low, high = min(low, float(lines.min())), max(high, float(lines.max()))
     room = 0.04 * (high - low) or 0.5
