@@ -26,6 +26,7 @@ from torch import nn
 
 from contour.errors import ModelError, NotFoundError
 from contour.segmentation.calibration import Calibration, parse_calibration
+from contour.segmentation.expected_anatomy import ExpectedAnatomy, parse_anatomy
 from contour.segmentation.networks import build_network
 from contour.segmentation.spec import ModelSpec, parse_spec
 
@@ -41,7 +42,7 @@ FURTHER_FILES = frozenset(
 _MANIFEST = "manifest.toml"
 _SPEC, _WEIGHTS, _CARD, _EVALUATION = "spec.toml", "weights.safetensors", "card.md", "evaluation.json"
 _NO_FILES: Mapping[str, bytes] = MappingProxyType({})
-_CALIBRATION = "calibration.json"
+_CALIBRATION, _ANATOMY = "calibration.json", "anatomy.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _LARGEST_FILE_BYTES = 4 * 1024**3
 
@@ -72,13 +73,17 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """A network in memory, ready for any number of scans; `calibration` is None where it was never calibrated."""
+    """A network in memory, ready for any number of scans.
+
+    `calibration` is None where it was never calibrated, `anatomy` where it does not know its training patients.
+    """
 
     card: ModelCard
     spec: ModelSpec
     network: nn.Module
     device: str
     calibration: Calibration | None = None
+    anatomy: ExpectedAnatomy | None = None
 
 
 class ModelStore:
@@ -123,6 +128,7 @@ class ModelStore:
             network=network,
             device=device,
             calibration=_calibration(folder, files, spec),
+            anatomy=_anatomy(folder, files, spec),
         )
 
     def record_evaluation(
@@ -146,6 +152,15 @@ class ModelStore:
             ModelError: a file of the model is not what the manifest says.
         """
         self._record(name, {_CARD: card_text.encode(), _CALIBRATION: calibration.to_json().encode()})
+
+    def record_anatomy(self, name: str, anatomy: ExpectedAnatomy) -> None:
+        """Replace what a model knows of its training patients; its other files stay.
+
+        Raises:
+            NotFoundError: no such model; reason UNKNOWN_MODEL.
+            ModelError: a file of the model is not what the manifest says.
+        """
+        self._record(name, {_ANATOMY: anatomy.to_json().encode()})
 
     def fingerprint(self, name: str) -> str:
         """What a calibration is bound to: one hash over a model's spec and weights.
@@ -302,6 +317,12 @@ def _calibration(folder: Path, files: Mapping[str, str], spec: ModelSpec) -> Cal
         return None
     text = _proven(folder, _CALIBRATION, files).decode("utf-8", "replace")
     return parse_calibration(text, spec, fingerprint=_fingerprint(files))
+
+
+def _anatomy(folder: Path, files: Mapping[str, str], spec: ModelSpec) -> ExpectedAnatomy | None:
+    if _ANATOMY not in files:
+        return None
+    return parse_anatomy(_proven(folder, _ANATOMY, files).decode("utf-8", "replace"), spec)
 
 
 def _fingerprint(files: Mapping[str, str]) -> str:
