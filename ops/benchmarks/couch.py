@@ -23,7 +23,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from couch_picture import draw_case
 from placing import Mask, draw_setup, left_of, place, placed_grid, resample_blanked
+from scipy import ndimage
 
 from contour.anatomy.agreement import dice
 from contour.anatomy.structures import Structure
@@ -90,9 +92,7 @@ def compare(case: Case, model: LoadedModel, *, seed: int, picture: Path | None) 
     placed_ct = place(ct, fine, setup, seed=number)
     placed = answers(placed_ct, model, ct.grid)
     if picture is not None:
-        from couch_picture import draw_case
-
-        draw_case(picture, placed_ct, [(on_fine(m, ct.grid, fine)) for m in pictured(before, placed)])
+        draw_case(picture, placed_ct, [on_fine(mask, ct.grid, fine) for mask in pictured(before, placed)])
     rows = []
     for structure in model.spec.structures:
         name = structure.name
@@ -167,8 +167,6 @@ def body_difference_ml(ct: Volume, body: Mask, box: tuple[slice, ...]) -> tuple[
 
 def near_air(left: Mask) -> Mask:
     """What of a blanked scan is outside, but for cavities closed in by what was left in their slice."""
-    from scipy import ndimage
-
     return ~np.stack([ndimage.binary_fill_holes(plane) for plane in left])
 
 
