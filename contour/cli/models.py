@@ -27,7 +27,10 @@ def models(*, card: str | None, models_dir: Path | None) -> None:
     names = store.names()
     for name in names:
         try:
-            print_model(store.load(name, device="cpu").card)
+            loaded = store.load(name, device="cpu")
+            print_model(loaded.card)
+            if loaded.anatomy is None:
+                click.echo("  no anatomy.json: scans of another region or size go unnoticed; see 'contour anatomy'")
         except ModelError as error:
             print_damaged_model(name, error)
     if not names:

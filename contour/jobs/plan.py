@@ -148,7 +148,9 @@ def plan_contours(
             ("verify", verified_s - written_s),
         ),
         warnings=(*series.warnings, *segmentation.warnings),
-        removals=tuple(StructureRemovals(name=s.name, removals=s.removals) for s in found if s.removals),
+        removals=tuple(
+            StructureRemovals(name=s.name, removals=s.removals) for s in segmentation.structures if s.removals
+        ),
         checks=checks,
     )
 

@@ -12,7 +12,9 @@ from contour.errors import Finding, NotFoundError
 from contour.progress import Progress, no_progress
 from contour.segmentation.body import blanked_hu, find_body
 from contour.segmentation.clean_up import clean_up
+from contour.segmentation.depth import NOTHING_SAID, View, check_network_answer, without
 from contour.segmentation.restore import restore
+from contour.segmentation.scan_hu import check_air, check_tissue
 from contour.segmentation.spec import ModelSpec
 from contour.segmentation.store import EXTERNAL, LoadedModel
 from contour.segmentation.trust import Answer, Judged, judge
@@ -59,7 +61,8 @@ def segment(
 
     Raises:
         NotFoundError: a structure that is not on the model's card; reason UNKNOWN_STRUCTURE.
-        InputError: no patient in the CT; reason NO_BODY.
+        InputError: no patient in the CT (NO_BODY), or one that the model does not know: HU_SHIFTED, NO_AIR_CONTRAST,
+            UPSIDE_DOWN, OTHER_REGION (`contour.segmentation.depth`).
     """
     wanted = model.card.structures if structures is None else structures
     unknown = [name for name in wanted if name not in model.card.structures]
@@ -74,9 +77,9 @@ def segment(
     seconds.end("body")
     progress("body", 1.0)
     seconds.of_structure[EXTERNAL] = seconds.of_stage["body"]
-    answers: list[Answer] = []
+    answers, view = list[Answer](), NOTHING_SAID
     if any(name != EXTERNAL for name in wanted):
-        answers = _by_network(ct, shown, model, wanted=wanted, seconds=seconds, progress=progress)
+        answers, view = _by_network(ct, shown, model, wanted=wanted, seconds=seconds, progress=progress)
     judged = _judged(answers, model, seconds)
     result = (
         *((external,) if EXTERNAL in wanted else ()),
@@ -86,7 +89,8 @@ def segment(
         structures=result,
         warnings=(
             *((_BLANKED,) if blanked else ()),
-            *(_not_found(structure.name) for structure in result if structure.is_empty),
+            *view.findings(wanted),
+            *(_not_found(s.name) for s in result if s.is_empty and s.name not in view.not_in_view),
             *(warning for one in judged for warning in one.warnings),
         ),
         stage_seconds=tuple(seconds.of_stage.items()),
@@ -103,15 +107,16 @@ def answer_all(ct: Volume, model: LoadedModel) -> tuple[Answer, ...]:
     """Every structure of the model's network as `segment` draws it, with what calibration measures on it.
 
     Raises:
-        InputError: no patient in the CT; reason NO_BODY.
+        InputError: as for `segment`.
     """
     _, shown, _ = _body(ct)
     wanted = model.spec.structure_names
-    return tuple(_by_network(ct, shown, model, wanted=wanted, seconds=_Seconds(), progress=no_progress))
+    return tuple(_by_network(ct, shown, model, wanted=wanted, seconds=_Seconds(), progress=no_progress)[0])
 
 
 def _body(ct: Volume) -> tuple[Structure, Structure, bool]:
     """The patient's outline, what of the CT the network is shown, and whether somebody blanked the rest."""
+    check_air(ct)
     external = find_body(ct)
     blank_hu = blanked_hu(ct)
     if blank_hu is None:
@@ -139,11 +144,13 @@ def _by_network(
     wanted: tuple[str, ...],
     seconds: _Seconds,
     progress: Progress,
-) -> list[Answer]:
+) -> tuple[list[Answer], View]:
     progress("network", 0.0)
     order = anatomical_order(ct.grid)
     hu, inside = _network_input(ct, shown, model.spec, order)
+    tissue = check_tissue(hu.values_zyx, model.anatomy)
     answer = ask_network(hu.values_zyx, inside, model, progress)
+    view = check_network_answer(answer.probability, hu, model.spec, model.anatomy).after(tissue)
     seconds.end("network")
     raw: list[tuple[int, Structure]] = []
     for done, spec in enumerate(model.spec.structures):
@@ -161,7 +168,7 @@ def _by_network(
         cleaned.append(
             Answer(
                 rules=rules,
-                structure=clean_up(structure, rules),
+                structure=without(view, clean_up(structure, rules)),
                 probability_zyx=answer.probability[channel],
                 network_grid=hu.grid,
                 order=order,
@@ -171,7 +178,7 @@ def _by_network(
         seconds.of_structure[structure.name] += time.perf_counter() - started_s
         progress("clean-up", (done + 1) / len(raw))
     seconds.end("clean-up")
-    return cleaned
+    return cleaned, view
 
 
 def _network_input(
