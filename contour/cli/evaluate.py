@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from contour.cli.options import folder_of_models
+
+if TYPE_CHECKING:
+    from contour.training.cases import Case
 
 
 @click.command(short_help="Measure a model on patients it has not seen.")
@@ -15,7 +20,7 @@ from contour.cli.options import folder_of_models
     "--data",
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of cases that the model was not trained on.",
+    help="Folder of cases; those that the model's split.json says it has learnt from are left out.",
 )
 @click.option("--model", required=True, help="Name of an installed model; see 'contour models'.")
 @click.option(
@@ -42,7 +47,7 @@ def evaluate(
 
     store = model_store(models_dir)
     loaded = store.load(model, device=best_device())
-    cases = find_cases(data)
+    cases = _not_learnt_from(find_cases(data), store.further_file(model, "split.json"))
     folder = out or Path("out") / f"evaluate-{model}"
     folder.mkdir(parents=True, exist_ok=True)
     with click.progressbar(length=len(cases), label="Evaluating", file=sys.stderr) as bar:
@@ -57,3 +62,24 @@ def evaluate(
         card = with_evaluation(loaded.card.text, result, patients=patients or f"`{data.name}`")
         store.record_evaluation(model, card_text=card, evaluation=figures, extra={"evaluation.png": picture})
         click.echo(f"Recorded in the folder and the card of {model}.")
+
+
+def _not_learnt_from(cases: Sequence[Case], split_json: bytes | None) -> tuple[Case, ...]:
+    """The cases without those whose names the model has learnt from, which would flatter it; says how many those were.
+
+    Raises:
+        InputError: nobody is left; reason NO_UNSEEN_CASES.
+    """
+    from contour.errors import InputError
+    from contour.training.split import learnt_from
+
+    seen = learnt_from(split_json) if split_json is not None else frozenset()
+    unseen = tuple(case for case in cases if case.name not in seen)
+    if not unseen:
+        raise InputError(
+            f"the model has learnt from every one of these {len(cases)} cases, by their names", reason="NO_UNSEEN_CASES"
+        )
+    if len(unseen) < len(cases):
+        count = len(cases) - len(unseen)
+        click.echo(f"warning: {count} of {len(cases)} cases left out: the model has learnt from them", err=True)
+    return unseen

@@ -144,6 +144,16 @@ class ModelStore:
         _only_further(extra)
         self._record(name, {_CARD: card_text.encode(), **extra, _EVALUATION: evaluation.encode()})
 
+    def further_file(self, name: str, file: str) -> bytes | None:
+        """One of a model's `FURTHER_FILES`, proven against the manifest; None where it has none of that name.
+
+        Raises:
+            NotFoundError: no such model; reason UNKNOWN_MODEL.
+            ModelError: the file is not what the manifest says.
+        """
+        folder, files = self._find(name)
+        return _proven(folder, file, files) if file in files else None
+
     def record_calibration(self, name: str, *, card_text: str, calibration: Calibration) -> None:
         """Replace a model's card and its calibration; its other files stay.
 

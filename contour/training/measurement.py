@@ -74,7 +74,7 @@ def measure(case: str, structure: str, *, reference_zyx: Mask, answer_zyx: Mask,
     box = common_box(reference_zyx, answer_zyx)
     reference, answer = reference_zyx[box], answer_zyx[box]
     voxel_ml = grid.voxel_volume_mm3 / 1000.0
-    reference_ml, answer_ml = (int(np.count_nonzero(mask)) * voxel_ml for mask in (reference, answer))
+    reference_voxels, answer_voxels = (int(np.count_nonzero(mask)) for mask in (reference, answer))
     surfaces = surface_agreement(reference, answer, spacing_zyx_mm=spacing, tolerances_mm=(2.0, 3.0))
     at_2mm, at_3mm = surfaces.surface_dice
     return Measurement(
@@ -83,13 +83,13 @@ def measure(case: str, structure: str, *, reference_zyx: Mask, answer_zyx: Mask,
         dice=overlap,
         surface_dice_2mm=at_2mm,
         surface_dice_3mm=at_3mm,
-        hd95_mm=surfaces.hd95_mm if answer_ml > 0.0 else None,
-        mean_distance_mm=surfaces.mean_mm if answer_ml > 0.0 else None,
+        hd95_mm=surfaces.hd95_mm if answer_voxels else None,
+        mean_distance_mm=surfaces.mean_mm if answer_voxels else None,
         added_path_length_mm=added_path_length_mm(
             reference, answer, spacing_zyx_mm=spacing, tolerance_mm=PATH_TOLERANCE_MM
         ),
-        volume_bias_percent=100.0 * (answer_ml - reference_ml) / reference_ml,
-        reference_ml=reference_ml,
-        answer_ml=answer_ml,
+        volume_bias_percent=100.0 * (answer_voxels - reference_voxels) / reference_voxels,
+        reference_ml=reference_voxels * voxel_ml,
+        answer_ml=answer_voxels * voxel_ml,
         far_ml=volume_beyond_ml(reference, answer, spacing_zyx_mm=spacing, beyond_mm=FAR_MM),
     )

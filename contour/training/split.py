@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contour.errors import InputError
+from contour.errors import InputError, ModelError
 
 SCHEMA = 1
 
@@ -91,6 +91,23 @@ def _held_out_of(document: object) -> list[str]:
             return names
         case _:
             raise ValueError("no list held_out")
+
+
+def learnt_from(split_json: bytes) -> frozenset[str]:
+    """The names in a `split.json` of those whom the model has seen.
+
+    Raises:
+        ModelError: it is of another form; reason BAD_SPLIT.
+    """
+    try:
+        document = json.loads(split_json)
+    except ValueError as error:
+        raise ModelError("the model's split.json is not JSON", reason="BAD_SPLIT") from error
+    match document:
+        case {"trained_on": [*names]} if all(isinstance(name, str) for name in names):
+            return frozenset(names)
+        case _:
+            raise ModelError("the model's split.json has no list trained_on", reason="BAD_SPLIT")
 
 
 def require_known(asked: Sequence[str], names: Sequence[str]) -> None:
