@@ -118,7 +118,7 @@ def fit(places: Sequence[Place], anatomy: ExpectedAnatomy) -> Fit | None:
     """Lay the expected structures over the found ones; None where not one can be compared.
 
     The shift is the weighted median over the structures along each direction, so that one that is lost does not move
-    it; size and uprightness are weighted least squares.
+    it; size and uprightness are medians over pairs of structures.
     """
     pairs = [
         (place, pair)
@@ -164,13 +164,22 @@ def end_heights_mm(expected: ExpectedStructure, found: Fit, size: float) -> tupl
 
 
 def _slope(found: Vector, wanted: Vector, spread: Vector) -> tuple[float | None, float]:
-    """Found distances from the middle over wanted ones, all directions together, and its standard error."""
-    weight = spread**-2
-    centred = wanted - (weight * wanted).sum(axis=0) / weight.sum(axis=0)
-    apart = float((weight * centred**2).sum())
-    if len(found) < 2 or apart < 1.0:
+    """Found distances over wanted ones, and the standard error that spread alone gives it.
+
+    The weighted median over all pairs of structures, each pair's own ratio by least squares over the directions: what
+    one lost structure is part of stays a minority.
+    """
+    i, j = np.triu_indices(len(found), 1)
+    weight = 1.0 / (spread[i] ** 2 + spread[j] ** 2)
+    apart = (weight * (wanted[i] - wanted[j]) ** 2).sum(axis=1)
+    along = (weight * (wanted[i] - wanted[j]) * (found[i] - found[j])).sum(axis=1)
+    if not len(i) or apart.sum() < 1.0:
         return None, float("inf")
-    return float((weight * centred * found).sum()) / apart, apart**-0.5
+    told = apart > 0
+    centre = (spread**-2 * wanted).sum(axis=0) / (spread**-2).sum(axis=0)
+    return _weighted_median(along[told] / apart[told], apart[told]), float(
+        ((spread**-2) * (wanted - centre) ** 2).sum() ** -0.5
+    )
 
 
 def _weighted_median(values: Vector, weights: Vector) -> float:

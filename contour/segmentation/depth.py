@@ -6,90 +6,128 @@ answer would be worth nothing; what a user can judge is a warning; a structure b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contour.anatomy.structures import Removal, Structure
 from contour.errors import Finding, InputError
 from contour.segmentation.constellation import Fit, Place, ScanEnds, end_heights_mm, fit, place_of, scan_ends
 from contour.segmentation.expected_anatomy import ExpectedAnatomy, ExpectedStructure
 from contour.segmentation.spec import ModelSpec
-from registration.volume import Volume
+from contour.segmentation.view import NOTHING_SAID, View, view_of
+from registration.grid import Triple
+
+Probability = NDArray[np.float32]
 
 _FEWEST_STRUCTURES = 3
 _SMALLEST_SHARE, _SMALLEST_CUT_SHARE, _TRACE_ML = 0.25, 0.05, 0.05
 _FAR = 1.5
 _FAR_AT_LEAST = 4.0
-_SIZE_MARGIN = 0.02
+_FEWEST_FOR_SIZE = 4
+_SMALLEST_SIZE = 0.4
+"""Of a newborn; below that the structures were strewn, not small."""
+_UPRIGHT = 0.5
 _SURE = 2.0
 """Standard errors."""
-_USUALLY_CUT = 0.15
-_CLEARLY_BEYOND = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What is told of a scan that was not refused: of all of it, of single structures, and what its ends leave out.
+class Shown:
+    """What a network is shown, in anatomical order: HU, and where the body is."""
 
-    An answer of the network for one of `not_in_view` is invented and to be dropped.
+    hu_zyx: NDArray[np.float32]
+    inside_zyx: NDArray[np.bool_]
+    spacing_zyx_mm: Triple
+
+    def turned(self) -> Shown:
+        """The same patient turned about his back-to-front axis: feet for head, left for right."""
+        return replace(
+            self,
+            hu_zyx=np.ascontiguousarray(self.hu_zyx[::-1, :, ::-1]),
+            inside_zyx=np.ascontiguousarray(self.inside_zyx[::-1, :, ::-1]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How found structures stand against the training patients.
+
+    `size` is 1 where it is one that the training patients had; `in_place` names the structures that have their size and
+    place; `lost` counts those that should be in view and are not among them.
     """
 
-    of_scan: tuple[Finding, ...] = ()
-    of_structures: tuple[tuple[str, Finding], ...] = ()
-    not_in_view: tuple[str, ...] = ()
+    found: Fit | None
+    size: float
+    size_expected: bool
+    in_place: tuple[str, ...]
+    lost: int
 
-    def findings(self, wanted: Sequence[str]) -> tuple[Finding, ...]:
-        """What is told to somebody who asked for these structures."""
-        return (*self.of_scan, *(finding for name, finding in self.of_structures if name in wanted))
+    @property
+    def is_foreign(self) -> bool:
+        """Too little is as it should be for any answer to be worth something."""
+        return len(self.in_place) < 2 or self.lost > len(self.in_place) or self.size < _SMALLEST_SIZE
 
-    def after(self, earlier: tuple[Finding, ...]) -> View:
-        """The same with findings from before."""
-        return replace(self, of_scan=(*earlier, *self.of_scan))
-
-
-NOTHING_SAID = View()
+    @property
+    def sound(self) -> bool:
+        """Nothing gives a reason to doubt which way the patient lies."""
+        if self.found is None or self.is_foreign or not self.size_expected:
+            return False
+        upright = self.found.upright
+        return len(self.in_place) > self.lost and (upright is None or upright > _UPRIGHT) and len(self.in_place) >= 3
 
 
 def check_network_answer(
-    probability: NDArray[np.float32], hu: Volume, spec: ModelSpec, anatomy: ExpectedAnatomy | None
+    probability: Probability,
+    shown: Shown,
+    spec: ModelSpec,
+    anatomy: ExpectedAnatomy | None,
+    *,
+    ask: Callable[[Shown], Probability],
 ) -> View:
     """Compare a network's whole answer with the training patients; says nothing for a model that does not know them.
 
+    Where the answer fits none of them well, the network is asked once more with the patient turned feet for head: if
+    that fits, the header is wrong.
+
     Args:
-        probability: (structures, z, y, x) on `hu`'s grid, in the spec's order.
-        hu: What the network was shown, in anatomical order.
+        probability: (structures, z, y, x) on `shown`'s grid, in the spec's order.
+        shown: What the network was shown.
         spec: The model's.
         anatomy: The training patients.
+        ask: The network itself.
 
     Raises:
         InputError: as `check_anatomy`.
     """
-    ends = scan_ends(hu.values_zyx, hu.grid.spacing_zyx_mm)
-    if anatomy is None or ends is None:
+    ends = scan_ends(shown.hu_zyx, shown.spacing_zyx_mm)
+    if anatomy is None or ends is None or len(anatomy.structures) < _FEWEST_STRUCTURES:
         return NOTHING_SAID
-    to_mm = (np.asarray(hu.grid.spacing_zyx_mm), np.zeros(3))
+    places = places_of(probability, shown, spec, ends)
+    standing = stand(places, ends, anatomy)
+    if not standing.sound:
+        turned = shown.turned()
+        turned_ends = scan_ends(turned.hu_zyx, turned.spacing_zyx_mm) or ends
+        instead = stand(places_of(ask(turned), turned, spec, turned_ends), turned_ends, anatomy)
+        if instead.sound and len(instead.in_place) >= len(standing.in_place):
+            raise InputError(
+                f"{len(instead.in_place)} structures lie where they should only when the patient is turned feet for "
+                f"head, {len(standing.in_place)} as the header says",
+                reason="UPSIDE_DOWN",
+            )
+    return check_anatomy(places, ends, anatomy, spec.region)
+
+
+def places_of(probability: Probability, shown: Shown, spec: ModelSpec, ends: ScanEnds) -> list[Place]:
+    """Where a network's answer has its organs; targets have no place of their own."""
+    to_mm = (np.asarray(shown.spacing_zyx_mm), np.zeros(3))
     places = [
         place_of(structure.name, probability[channel] >= 0.5, to_mm, ends, keep_parts=structure.keep_parts)
         for channel, structure in enumerate(spec.structures)
-        if anatomy.structure(structure.name) is not None
+        if not structure.proposal
     ]
-    return check_anatomy([place for place in places if place is not None], ends, anatomy, spec.region)
-
-
-def without(view: View, structure: Structure) -> Structure:
-    """The structure, or what is left of one that is not in view: nothing, and a record of what was dropped."""
-    if structure.is_empty or structure.name not in view.not_in_view:
-        return structure
-    dropped = Removal(rule="not in view", parts=1, volume_ml=structure.volume_ml)
-    return replace(
-        structure,
-        mask_zyx=np.zeros((1, 1, 1), dtype=np.bool_),
-        membership_zyx=None,
-        removals=(*structure.removals, dropped),
-    )
+    return [place for place in places if place is not None]
 
 
 def check_anatomy(places: Sequence[Place], ends: ScanEnds, anatomy: ExpectedAnatomy, region: str) -> View:
@@ -108,71 +146,34 @@ def check_anatomy(places: Sequence[Place], ends: ScanEnds, anatomy: ExpectedAnat
     if len(anatomy.structures) < _FEWEST_STRUCTURES:
         return NOTHING_SAID
     _refuse_upside_down(places, anatomy)
-    plausible = [place for place in places if _has_its_size(place, anatomy)]
-    found = fit(plausible, anatomy)
-    size, size_findings = _size(found, anatomy)
-    in_place = [] if found is None else [n for n, far in found.distances.items() if far <= _limit(anatomy, n)]
-    lost = [one.name for one in anatomy.structures if one.name not in in_place and _in_view(one, found, size, ends)]
-    if found is None or len(in_place) < 2 or len(lost) > len(in_place):
+    standing = stand(places, ends, anatomy)
+    if standing.found is None or standing.is_foreign:
         raise InputError(
-            f"{len(in_place)} of {len(anatomy.structures)} structures ({', '.join(in_place) or 'none'}) have the size "
-            f"and the place that {anatomy.patients} training patients show; this CT is not what a model of the region "
-            f"{region!r} knows",
+            f"{len(standing.in_place)} of {len(anatomy.structures)} structures "
+            f"({', '.join(standing.in_place) or 'none'}) have the size and the place that {anatomy.patients} training "
+            f"patients show; this CT is not what a model of the region {region!r} knows",
             reason="OTHER_REGION",
         )
-    return _view(places, ends, anatomy, found=found, size=size, of_scan=size_findings)
-
-
-def _view(
-    places: Sequence[Place],
-    ends: ScanEnds,
-    anatomy: ExpectedAnatomy,
-    *,
-    found: Fit,
-    size: float,
-    of_scan: tuple[Finding, ...],
-) -> View:
-    by_name = {place.name: place for place in places}
-    told: list[tuple[str, Finding]] = []
-    gone: list[str] = []
-    for one in anatomy.structures:
-        bottom_mm, top_mm = end_heights_mm(one, found, size)
-        place = by_name.get(one.name)
-        beyond_mm, end = max((ends.bottom_mm - top_mm, "feet"), (bottom_mm - ends.top_mm, "head"))
-        if beyond_mm > 0 and (place is None or _invented(place, one, beyond_mm)):
-            gone.append(one.name)
-            told.append((one.name, _not_in_view(one.name, end, beyond_mm)))
-        elif place is not None:
-            told += [(one.name, cut) for cut in _cut_off(one, place, bottom_mm=bottom_mm, top_mm=top_mm, ends=ends)]
-    return View(of_scan=of_scan, of_structures=tuple(told), not_in_view=tuple(gone))
-
-
-def _not_in_view(name: str, end: str, beyond_mm: float) -> Finding:
-    return Finding(
-        reason="NOT_IN_VIEW",
-        message=f"{name} is not contoured: all of it is expected at least {beyond_mm:.0f} mm beyond the {end} end "
-        "of the scan",
+    return view_of(
+        places, ends, anatomy, found=standing.found, size=standing.size, of_scan=_told_of_size(standing, anatomy)
     )
 
 
-def _invented(place: Place, one: ExpectedStructure, beyond_mm: float) -> bool:
-    """An answer where nothing should be: clearly beyond the scan's end, and smaller than any patient's."""
-    return beyond_mm > _CLEARLY_BEYOND * one.end_spread_mm and place.volume_ml < one.volume_ml.lowest
-
-
-def _cut_off(one: ExpectedStructure, place: Place, *, bottom_mm: float, top_mm: float, ends: ScanEnds) -> list[Finding]:
-    """A structure that the scan's end cuts, where the training patients' scans seldom do."""
-    return [
-        Finding(
-            reason="CUT_OFF",
-            message=f"{one.name} reaches the {end} end of the scan; about {missing_mm:.0f} mm of it lie beyond",
-        )
-        for end, cut, usual, missing_mm in (
-            ("head", place.cut_top, one.cut_top, top_mm - ends.top_mm),
-            ("feet", place.cut_bottom, one.cut_bottom, ends.bottom_mm - bottom_mm),
-        )
-        if cut and usual < _USUALLY_CUT and missing_mm > ends.step_mm
-    ]
+def stand(places: Sequence[Place], ends: ScanEnds, anatomy: ExpectedAnatomy) -> Standing:
+    """How the found structures stand against the training patients."""
+    found = fit([place for place in places if _has_its_size(place, anatomy)], anatomy)
+    if found is None:
+        return Standing(found=None, size=1.0, size_expected=True, in_place=(), lost=len(anatomy.structures))
+    told = found.size is not None and found.size > 0 and len(found.distances) >= _FEWEST_FOR_SIZE
+    size = found.size if told and found.size is not None and not anatomy.size.holds(found.size) else 1.0
+    in_place = tuple(name for name, far in found.distances.items() if far <= _limit(anatomy, name))
+    return Standing(
+        found=found,
+        size=size,
+        size_expected=size == 1.0,
+        in_place=in_place,
+        lost=sum(one.name not in in_place and _in_view(one, found, size, ends) for one in anatomy.structures),
+    )
 
 
 def _refuse_upside_down(places: Sequence[Place], anatomy: ExpectedAnatomy) -> None:
@@ -187,18 +188,14 @@ def _refuse_upside_down(places: Sequence[Place], anatomy: ExpectedAnatomy) -> No
         )
 
 
-def _size(found: Fit | None, anatomy: ExpectedAnatomy) -> tuple[float, tuple[Finding, ...]]:
-    """The patient's size against the mean training patient's, and what is to be told of it."""
-    if found is None or found.size is None or len(found.distances) < _FEWEST_STRUCTURES:
-        return 1.0, ()
-    if anatomy.size.widened(_SIZE_MARGIN).holds(found.size) or found.size <= 0:
-        return 1.0, ()
-    reason = "PAEDIATRIC_SIZE" if found.size < anatomy.size.lowest else "UNUSUALLY_LARGE"
-    return found.size, (
+def _told_of_size(standing: Standing, anatomy: ExpectedAnatomy) -> tuple[Finding, ...]:
+    if standing.size_expected:
+        return ()
+    return (
         Finding(
-            reason=reason,
-            message=f"the structures lie {found.size:.2f} times as far apart as in the mean training patient; in the "
-            f"{anatomy.patients} it was {anatomy.size.lowest:.2f} to {anatomy.size.highest:.2f}",
+            reason="PAEDIATRIC_SIZE" if standing.size < anatomy.size.lowest else "UNUSUALLY_LARGE",
+            message=f"the structures lie {standing.size:.2f} times as far apart as in the mean training patient; in "
+            f"98 % of {anatomy.patients} it was {anatomy.size.lowest:.2f} to {anatomy.size.highest:.2f}",
         ),
     )
 
@@ -216,9 +213,7 @@ def _limit(anatomy: ExpectedAnatomy, name: str) -> float:
     return max(_FAR_AT_LEAST, _FAR * (expected.farthest if expected else 0.0))
 
 
-def _in_view(one: ExpectedStructure, found: Fit | None, size: float, ends: ScanEnds) -> bool:
+def _in_view(one: ExpectedStructure, found: Fit, size: float, ends: ScanEnds) -> bool:
     """Whether the middle of a structure is expected between the scan's ends."""
-    if found is None:
-        return True
     bottom_mm, top_mm = end_heights_mm(one, found, size)
     return ends.bottom_mm <= (bottom_mm + top_mm) / 2 <= ends.top_mm

@@ -80,7 +80,7 @@ class ExpectedAnatomy:
         patients: How many were measured.
         soft_tissue_hu: The commonest HU of muscle and organs, per patient.
         soft_tissue_share: Share of the body between -30 and 150 HU, per patient.
-        size: How far a patient's structures lie apart, divided by the mean patient's.
+        size: How far a patient's structures lie apart, divided by the mean patient's; 1st to 99th percentile.
         structures: What is known of each; a target has no place of its own and is not among them.
     """
 

@@ -22,6 +22,8 @@ _AIR_SHARE = 10.0
 _AIR_WINDOW_HU, _TISSUE_WINDOW_HU = (-1070.0, -930.0), (-150.0, 100.0)
 _SMALLEST_SHIFT_HU = 150.0
 _LEAST_SHARE = 0.05
+_RIVAL = 0.2
+"""How much of that share there may be without a shift."""
 _SOFT_TISSUE_HU = (-30.0, 150.0)
 _UNUSUAL_HU = 40.0
 
@@ -44,11 +46,7 @@ def check_air(ct: Volume) -> None:
     values = anatomical_order(ct.grid).apply(ct.values_zyx)
     ring = [values[::2, side] for side in (0, -1)] + [values[::2, :, side] for side in (0, -1)]
     air_hu = float(np.percentile(np.concatenate([part.ravel() for part in ring]), _AIR_SHARE))
-    some = values[::2, ::4, ::4]
-    has_tissue = np.count_nonzero(some > BODY_HU) > 0.001 * some.size
-    if air_hu <= _HIGHEST_AIR_HU and has_tissue:
-        return
-    shift_hu = _shift_hu(some)
+    shift_hu = _shift_hu(values[::2, ::4, ::4])
     if shift_hu is not None:
         raise InputError(
             f"air lies near {-1000 + shift_hu:.0f} HU and soft tissue near {shift_hu + 20:.0f} HU; expected -1000 and "
@@ -56,7 +54,7 @@ def check_air(ct: Volume) -> None:
             "(rescale intercept lost or applied twice?)",
             reason="HU_SHIFTED",
         )
-    if has_tissue:
+    if air_hu > _HIGHEST_AIR_HU:
         raise InputError(
             f"at least {100 - _AIR_SHARE:.0f} % of the border of the slices is above {air_hu:.0f} HU; expected air "
             f"below {_HIGHEST_AIR_HU:.0f} HU around the patient",
@@ -105,7 +103,7 @@ def check_tissue(hu_zyx: NDArray[np.generic], anatomy: ExpectedAnatomy | None) -
 
 
 def _shift_hu(values: NDArray[np.generic]) -> float | None:
-    """The one number whose subtraction puts air and soft tissue where they belong; None where none does or 0 does."""
+    """The number whose subtraction puts far more of the scan where air and soft tissue belong; None where none does."""
     shifts = np.arange(-3000.0, 3001.0, 10.0)
     ordered = np.sort(values.ravel().astype(np.float32))
     shares = np.min(
@@ -115,6 +113,8 @@ def _shift_hu(values: NDArray[np.generic]) -> float | None:
         ],
         axis=0,
     ) / len(ordered)
-    best = np.flatnonzero(shares == shares.max())
-    shift = float(shifts[best[len(best) // 2]])
-    return shift if shares.max() >= _LEAST_SHARE and abs(shift) >= _SMALLEST_SHIFT_HU else None
+    most = float(shares.max())
+    if most < _LEAST_SHARE or shares[np.abs(shifts) < _SMALLEST_SHIFT_HU].max() > _RIVAL * most:
+        return None
+    best = np.flatnonzero(shares == most)
+    return float(shifts[best[len(best) // 2]])

@@ -12,12 +12,13 @@ from contour.errors import Finding, NotFoundError
 from contour.progress import Progress, no_progress
 from contour.segmentation.body import blanked_hu, find_body
 from contour.segmentation.clean_up import clean_up
-from contour.segmentation.depth import NOTHING_SAID, View, check_network_answer, without
+from contour.segmentation.depth import Shown, check_network_answer
 from contour.segmentation.restore import restore
 from contour.segmentation.scan_hu import check_air, check_tissue
 from contour.segmentation.spec import ModelSpec
 from contour.segmentation.store import EXTERNAL, LoadedModel
 from contour.segmentation.trust import Answer, Judged, judge
+from contour.segmentation.view import NOTHING_SAID, View, without
 from contour.segmentation.windows import ask_network
 from registration.grid import Grid
 from registration.orientation import AxisOrder, anatomical_order
@@ -150,7 +151,13 @@ def _by_network(
     hu, inside = _network_input(ct, shown, model.spec, order)
     tissue = check_tissue(hu.values_zyx, model.anatomy)
     answer = ask_network(hu.values_zyx, inside, model, progress)
-    view = check_network_answer(answer.probability, hu, model.spec, model.anatomy).after(tissue)
+    view = check_network_answer(
+        answer.probability,
+        Shown(hu_zyx=hu.values_zyx, inside_zyx=inside, spacing_zyx_mm=hu.grid.spacing_zyx_mm),
+        model.spec,
+        model.anatomy,
+        ask=lambda turned: ask_network(turned.hu_zyx, turned.inside_zyx, model, _still(progress)).probability,
+    ).after(tissue)
     seconds.end("network")
     raw: list[tuple[int, Structure]] = []
     for done, spec in enumerate(model.spec.structures):
@@ -206,6 +213,11 @@ def _network_grid(body: Grid, spec: ModelSpec) -> Grid:
     a, b, c = margin
     z, y, x = body.shape_zyx
     return body.cropped((-a, -b, -c), (z + 2 * a, y + 2 * b, x + 2 * c)).resampled(spec.input.spacing_zyx_mm)
+
+
+def _still(progress: Progress) -> Progress:
+    """The same progress for work that was not foreseen: the network's stage stays where it is, and may be stopped."""
+    return lambda stage, fraction: progress("network", 1.0)
 
 
 class _Seconds:

@@ -18,7 +18,8 @@ from registration.grid import Triple
 _ROUNDS = 12
 _SMALLEST_SPREAD_MM = 3.0
 _FEWEST_ENDS = 5
-_FEWEST_FOR_SIZE = 3
+_FEWEST_FOR_SIZE = 4
+_RARE_PERCENT = 1.0
 _ANCHORS: tuple[Anchor, ...] = ("middle", "top", "bottom")
 Array = NDArray[np.float64]
 
@@ -127,7 +128,9 @@ def _with_limits(anatomy: ExpectedAnatomy, patients: Sequence[_Patient]) -> Expe
     sizes = [one.size for one in fits if one.size is not None and len(one.distances) >= _FEWEST_FOR_SIZE]
     return replace(
         anatomy,
-        size=_span(sizes) if sizes else Span(lowest=0.0, highest=10.0),
+        size=_span(np.percentile(sizes, [_RARE_PERCENT, 100 - _RARE_PERCENT]).tolist())
+        if sizes
+        else Span(lowest=0.0, highest=10.0),
         structures=tuple(
             replace(one, farthest=round(max((f.distances.get(one.name, 0.0) for f in fits), default=0.0), 3))
             for one in anatomy.structures
