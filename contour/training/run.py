@@ -11,6 +11,7 @@ import torch
 from contour.errors import Finding, InputError
 from contour.segmentation import LoadedModel, save_model
 from contour.segmentation.spec import ModelSpec, parse_spec
+from contour.training.anatomy import learn_anatomy
 from contour.training.card import training_card
 from contour.training.cases import Case, find_cases
 from contour.training.curve import draw_curve, read_curve
@@ -123,6 +124,7 @@ def train_model(
         held_out=cases.held_out,
         on_step=on_step,
     )
+    anatomy = learn_anatomy(cases.learnt_from, spec)
     title = f"{spec.name} {spec.version}: {len(cases.learnt_from)} cases learnt from, {len(cases.held_out)} held out"
     save_model(
         request.out,
@@ -133,6 +135,7 @@ def train_model(
         ),
         extra={
             "split.json": cases.split.to_json().encode(),
+            **({} if anatomy is None else {"anatomy.json": anatomy.to_json().encode()}),
             "curve.png": draw_curve(read_curve(request.work / "curve.jsonl"), title=title),
         },
     )
