@@ -21,7 +21,8 @@ _AIR_SHARE = 10.0
 """Percent of a slice's border that has to be air, over all slices: a body may reach far along it, not all around."""
 _AIR_WINDOW_HU, _TISSUE_WINDOW_HU = (-1070.0, -930.0), (-150.0, 100.0)
 _SMALLEST_SHIFT_HU = 150.0
-_LEAST_SHARE = 0.05
+_LEAST_SHARE, _LEAST_OF_DENSE, _LEAST_OF_THE_REST = 0.003, 0.3, 0.5
+"""What air and soft tissue have to make of a scan, soft tissue of all dense, and all dense of what is no air."""
 _RIVAL = 0.2
 """How much of that share there may be without a shift."""
 _SOFT_TISSUE_HU = (-30.0, 150.0)
@@ -50,7 +51,7 @@ def check_air(ct: Volume) -> None:
     if shift_hu is not None:
         raise InputError(
             f"air lies near {-1000 + shift_hu:.0f} HU and soft tissue near {shift_hu + 20:.0f} HU; expected -1000 and "
-            f"20: all values are {abs(shift_hu):.0f} HU too {'high' if shift_hu > 0 else 'low'} "
+            f"20: all values are about {abs(shift_hu):.0f} HU too {'high' if shift_hu > 0 else 'low'} "
             "(rescale intercept lost or applied twice?)",
             reason="HU_SHIFTED",
         )
@@ -106,13 +107,13 @@ def _shift_hu(values: NDArray[np.generic]) -> float | None:
     """The number whose subtraction puts far more of the scan where air and soft tissue belong; None where none does."""
     shifts = np.arange(-3000.0, 3001.0, 10.0)
     ordered = np.sort(values.ravel().astype(np.float32))
-    shares = np.min(
-        [
-            np.searchsorted(ordered, shifts + high) - np.searchsorted(ordered, shifts + low)
-            for low, high in (_AIR_WINDOW_HU, _TISSUE_WINDOW_HU)
-        ],
-        axis=0,
-    ) / len(ordered)
+    air, tissue = (
+        np.searchsorted(ordered, shifts + high) - np.searchsorted(ordered, shifts + low)
+        for low, high in (_AIR_WINDOW_HU, _TISSUE_WINDOW_HU)
+    )
+    dense, no_air = (len(ordered) - np.searchsorted(ordered, shifts + above) for above in (BODY_HU, _AIR_WINDOW_HU[1]))
+    like_a_ct = (tissue >= _LEAST_OF_DENSE * dense) & (dense >= _LEAST_OF_THE_REST * no_air)
+    shares = np.where(like_a_ct, np.minimum(air, tissue), 0) / len(ordered)
     most = float(shares.max())
     if most < _LEAST_SHARE or shares[np.abs(shifts) < _SMALLEST_SHIFT_HU].max() > _RIVAL * most:
         return None
