@@ -13,7 +13,10 @@ from contour.segmentation.calibration import FEATURES, ConfidenceCalibration, Fe
 FEWEST_PATIENTS = 10
 """Below this nothing is fitted."""
 
-_STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+_STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 1e4, 1e6)
+"""The last of them leaves the mean and nothing else."""
+_DEALS = 20
+"""How often the patients are dealt into folds anew, so that the figures don't hang on one deal."""
 _LOW_SHARE = 0.1
 _CONSTANT = 1e-6
 
@@ -37,7 +40,7 @@ class Ridge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedConfidence:
-    """A structure's calibration, and what each patient was predicted by the model that the other folds gave."""
+    """A structure's calibration, and what each patient was predicted by models fitted to others, the mean of all."""
 
     calibration: ConfidenceCalibration
     predicted: Vector
@@ -83,16 +86,20 @@ def cross_fitted(features: Vector, y: Vector, fold: NDArray[np.int64]) -> Vector
 def fit_confidence(structure: str, features: Vector, dice: Vector, *, folds: int, seed: int) -> FittedConfidence | None:
     """Fit to all patients, judge by cross-fitting; None below `FEWEST_PATIENTS`.
 
+    The rank correlation is taken within each fold, whose patients are all judged by one model, and averaged. Across
+    folds it would be too low: a fold of patients with high Dice is judged by a model whose mean is low without them.
+
     Args:
         structure: TG-263 name.
         features: (n, features), in the order of `FEATURES`.
         dice: (n,) true Dice of the same patients.
         folds: Into how many the patients are dealt.
-        seed: Of the dealing.
+        seed: Of the dealing, which is repeated.
     """
     if len(dice) < FEWEST_PATIENTS:
         return None
-    predicted = cross_fitted(features, dice, folds_of(len(dice), folds=folds, seed=seed))
+    deals = [folds_of(len(dice), folds=folds, seed=seed + deal) for deal in range(_DEALS)]
+    judged = [cross_fitted(features, dice, fold) for fold in deals]
     ridge = fit_ridge(features, dice)
     return FittedConfidence(
         calibration=ConfidenceCalibration(
@@ -100,16 +107,25 @@ def fit_confidence(structure: str, features: Vector, dice: Vector, *, folds: int
             patients=len(dice),
             mean_dice=ridge.mean_y,
             low_dice=float(np.quantile(dice, _LOW_SHARE)),
-            spearman=spearman(predicted, dice),
-            mean_absolute_error=float(np.abs(predicted - dice).mean()),
+            spearman=float(
+                np.mean([spearman_within(one, dice, fold) for one, fold in zip(judged, deals, strict=True)])
+            ),
+            mean_absolute_error=float(np.mean([np.abs(one - dice).mean() for one in judged])),
             features=tuple(
                 FeatureWeight(feature=name, mean=float(mean), scale=float(scale), weight=float(weight))
                 for name, mean, scale, weight in zip(FEATURES, ridge.mean, ridge.scale, ridge.weights, strict=True)
             ),
         ),
-        predicted=predicted,
+        predicted=np.mean(judged, axis=0),
         dice=dice,
     )
+
+
+def spearman_within(one: Vector, other: Vector, fold: NDArray[np.int64]) -> float:
+    """Rank correlation within each fold, the mean over folds by their sizes; a fold of one counts as 0."""
+    sizes = np.bincount(fold)
+    within = [spearman(one[fold == k], other[fold == k]) for k in range(len(sizes))]
+    return float(np.average(within, weights=sizes))
 
 
 def spearman(one: Vector, other: Vector) -> float:

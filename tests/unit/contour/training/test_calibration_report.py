@@ -33,7 +33,7 @@ def test_the_tables_state_alpha_n_observed_left_out_bound_and_who_was_warned_of(
     text = to_markdown(report())
     assert "on `validation`: 3 patients, 2 of them contoured" in text
     assert "| PTV_High | 40 | 0.05 | 0.37 (level 184) | 0.020 | 0.025 | 0.044 | 0.300 | 1.80 |" in text
-    assert "| Brain | 12 | 0.800 | 0.50 | 0.060 | 0.600 | 2 | 0.500 | 0.850 |" in text
+    assert "| Brain | 12 | 0.800 | 0.50 | 0.060 | 0.175 | 0.600 | 2 | 0.500 | 0.850 |" in text
 
 
 def test_what_is_not_known_or_rests_on_few_is_said():

@@ -67,6 +67,19 @@ def test_where_there_is_none_nothing_is_claimed():
     assert np.ptp(found.predicted) < np.ptp(dice) / 2
 
 
+def test_where_there_is_nothing_to_find_the_correlation_is_about_0_and_not_below():
+    """Across folds it would be far below 0: each fold's mean is predicted by those of the others."""
+    across, within = [], []
+    for seed in range(12):
+        features, _ = patients(seed=seed)
+        dice = np.random.default_rng(100 + seed).uniform(0.5, 0.9, len(features))
+        found = fit_confidence("Brain", features, dice, folds=5, seed=0)
+        within.append(found.calibration.spearman)
+        across.append(spearman(cross_fitted(features, dice, folds_of(len(dice), folds=5, seed=0)), dice))
+    assert np.mean(across) < -0.2
+    assert abs(np.mean(within)) < 0.1
+
+
 def test_the_saved_model_predicts_what_the_fitted_one_does():
     features, dice = patients()
     found = fit_confidence("Brain", features, dice, folds=5, seed=0).calibration
