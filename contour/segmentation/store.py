@@ -7,17 +7,11 @@ format in it can carry code.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
-import os
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -27,24 +21,26 @@ from torch import nn
 from contour.errors import ModelError, NotFoundError
 from contour.segmentation.calibration import Calibration, parse_calibration
 from contour.segmentation.expected_anatomy import ExpectedAnatomy, parse_anatomy
+from contour.segmentation.model_folder import (
+    ANATOMY,
+    CALIBRATION,
+    CARD,
+    EVALUATION,
+    MODEL_NAME,
+    NO_FILES,
+    SPEC,
+    WEIGHTS,
+    fingerprint_of,
+    only_further,
+    proven,
+    read_manifest,
+    write_model,
+)
 from contour.segmentation.networks import build_network
 from contour.segmentation.spec import ModelSpec, parse_spec
 
 EXTERNAL = "External"
 """Contoured by rule, whatever the model."""
-
-FURTHER_FILES = frozenset(
-    {"split.json", "curve.png", "anatomy.json", "calibration.json"}
-    | {"evaluation.json", "evaluation.md", "evaluation.png"}
-)
-"""What a model folder may hold beside its spec, weights and card; each is hashed as they are."""
-
-_MANIFEST = "manifest.toml"
-_SPEC, _WEIGHTS, _CARD, _EVALUATION = "spec.toml", "weights.safetensors", "card.md", "evaluation.json"
-_NO_FILES: Mapping[str, bytes] = MappingProxyType({})
-_CALIBRATION, _ANATOMY = "calibration.json", "anatomy.json"
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_LARGEST_FILE_BYTES = 4 * 1024**3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +90,7 @@ class ModelStore:
 
     def names(self) -> tuple[str, ...]:
         """Every installed model's name, each once."""
-        return tuple(dict.fromkeys(name for folder in self._folders for name in _read_manifest(folder)))
+        return tuple(dict.fromkeys(name for folder in self._folders for name in read_manifest(folder)))
 
     def card(self, name: str) -> ModelCard:
         """A model's card; its small files are checked against the manifest, its weights only for being there.
@@ -104,7 +100,7 @@ class ModelStore:
             ModelError: a file is missing or is not what the manifest says.
         """
         folder, files = self._find(name)
-        return _card(folder, files, parse_spec(_proven(folder, _SPEC, files).decode("utf-8", "replace")))
+        return _card(folder, files, parse_spec(proven(folder, SPEC, files).decode("utf-8", "replace")))
 
     def cards(self) -> tuple[ModelCard, ...]:
         """The cards of all installed models."""
@@ -118,9 +114,9 @@ class ModelStore:
             ModelError: a file is missing, is not what the manifest says, or the weights do not fit the network.
         """
         folder, files = self._find(name)
-        spec = parse_spec(_proven(folder, _SPEC, files).decode("utf-8", "replace"))
+        spec = parse_spec(proven(folder, SPEC, files).decode("utf-8", "replace"))
         network = build_network(spec)
-        _fill(network, _proven(folder, _WEIGHTS, files), name)
+        _fill(network, proven(folder, WEIGHTS, files), name)
         network = network.eval().to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         return LoadedModel(
             card=_card(folder, files, spec),
@@ -132,7 +128,7 @@ class ModelStore:
         )
 
     def record_evaluation(
-        self, name: str, *, card_text: str, evaluation: str, extra: Mapping[str, bytes] = _NO_FILES
+        self, name: str, *, card_text: str, evaluation: str, extra: Mapping[str, bytes] = NO_FILES
     ) -> None:
         """Replace a model's card, its measured results and the files in `extra`; all else stays.
 
@@ -141,8 +137,8 @@ class ModelStore:
             ModelError: a file of the model is not what the manifest says, or a name in `extra` is none of
                 `FURTHER_FILES` (UNKNOWN_MODEL_FILE).
         """
-        _only_further(extra)
-        self._record(name, {_CARD: card_text.encode(), **extra, _EVALUATION: evaluation.encode()})
+        only_further(extra)
+        self._record(name, {CARD: card_text.encode(), **extra, EVALUATION: evaluation.encode()})
 
     def further_file(self, name: str, file: str) -> bytes | None:
         """One of a model's `FURTHER_FILES`, proven against the manifest; None where it has none of that name.
@@ -152,7 +148,7 @@ class ModelStore:
             ModelError: the file is not what the manifest says.
         """
         folder, files = self._find(name)
-        return _proven(folder, file, files) if file in files else None
+        return proven(folder, file, files) if file in files else None
 
     def record_calibration(self, name: str, *, card_text: str, calibration: Calibration) -> None:
         """Replace a model's card and its calibration; its other files stay.
@@ -161,7 +157,7 @@ class ModelStore:
             NotFoundError: no such model; reason UNKNOWN_MODEL.
             ModelError: a file of the model is not what the manifest says.
         """
-        self._record(name, {_CARD: card_text.encode(), _CALIBRATION: calibration.to_json().encode()})
+        self._record(name, {CARD: card_text.encode(), CALIBRATION: calibration.to_json().encode()})
 
     def record_anatomy(self, name: str, anatomy: ExpectedAnatomy) -> None:
         """Replace what a model knows of its training patients; its other files stay.
@@ -170,7 +166,7 @@ class ModelStore:
             NotFoundError: no such model; reason UNKNOWN_MODEL.
             ModelError: a file of the model is not what the manifest says.
         """
-        self._record(name, {_ANATOMY: anatomy.to_json().encode()})
+        self._record(name, {ANATOMY: anatomy.to_json().encode()})
 
     def fingerprint(self, name: str) -> str:
         """What a calibration is bound to: one hash over a model's spec and weights.
@@ -178,16 +174,16 @@ class ModelStore:
         Raises:
             NotFoundError: no such model; reason UNKNOWN_MODEL.
         """
-        return _fingerprint(self._find(name)[1])
+        return fingerprint_of(self._find(name)[1])
 
     def _record(self, name: str, new: Mapping[str, bytes]) -> None:
         folder, files = self._find(name)
-        kept = {file: _proven(folder, file, files) for file in files if file not in new}
-        _write_model(folder, {**kept, **new})
+        kept = {file: proven(folder, file, files) for file in files if file not in new}
+        write_model(folder, {**kept, **new})
 
     def _find(self, name: str) -> tuple[Path, Mapping[str, str]]:
         for folder in self._folders:
-            manifest = _read_manifest(folder)
+            manifest = read_manifest(folder)
             if name in manifest:
                 return folder / name, manifest[name]
         raise NotFoundError(
@@ -214,7 +210,7 @@ def save_model(
     weights: Mapping[str, torch.Tensor],
     card_text: str,
     evaluation: str | None = None,
-    extra: Mapping[str, bytes] = _NO_FILES,
+    extra: Mapping[str, bytes] = NO_FILES,
 ) -> None:
     """Write a model folder and enter it in the manifest beside it; `folder.name` has to be the spec's name.
 
@@ -224,9 +220,9 @@ def save_model(
         ModelError: the spec is broken, the weights do not fit its network, or a name in `extra` is none of
             `FURTHER_FILES` (UNKNOWN_MODEL_FILE).
     """
-    _only_further(extra)
+    only_further(extra)
     spec = parse_spec(spec_text)
-    if spec.name != folder.name or not _NAME.fullmatch(folder.name):
+    if spec.name != folder.name or not MODEL_NAME.fullmatch(folder.name):
         raise ModelError(f"folder {folder.name!r} must be named as its spec's model, {spec.name!r}")
     network = build_network(spec)
     halves = {
@@ -235,81 +231,26 @@ def save_model(
         if name in _own_tensors(network)
     }
     files = {
-        _SPEC: spec_text.encode(),
-        _WEIGHTS: safetensors.torch.save(halves),
-        _CARD: card_text.encode(),
+        SPEC: spec_text.encode(),
+        WEIGHTS: safetensors.torch.save(halves),
+        CARD: card_text.encode(),
         **extra,
     }
     if evaluation is not None:
-        files[_EVALUATION] = evaluation.encode()
-    _fill(network, files[_WEIGHTS], spec.name)
-    _write_model(folder, files)
-
-
-def _only_further(extra: Mapping[str, bytes]) -> None:
-    unknown = sorted(set(extra) - FURTHER_FILES)
-    if unknown:
-        raise ModelError(
-            f"a model folder holds no {unknown}, further files are {sorted(FURTHER_FILES)}", reason="UNKNOWN_MODEL_FILE"
-        )
-
-
-def _write_model(folder: Path, files: Mapping[str, bytes]) -> None:
-    """All files of a model, then the manifest beside its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        _write(folder / name, data)
-    manifest = {**_read_manifest(folder.parent), folder.name: {n: _sha256(d) for n, d in sorted(files.items())}}
-    lines = ["# sha256 of every file of every model here; written by save_model.", "schema = 1"]
-    for model, hashes in sorted(manifest.items()):
-        lines += ["", f"[models.{model}]", *(f'"{name}" = "{value}"' for name, value in hashes.items())]
-    _write(folder.parent / _MANIFEST, ("\n".join(lines) + "\n").encode())
-
-
-def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:
-    path = folder / _MANIFEST
-    if not path.is_file():
-        return {}
-    try:
-        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path} is not TOML", reason="BAD_MANIFEST") from error
-    models = document.get("models", {})
-    if document.get("schema") != 1 or not isinstance(models, dict):
-        raise ModelError(f"{path} has schema {document.get('schema')!r}, expected 1", reason="BAD_MANIFEST")
-    for name, files in models.items():
-        if not _NAME.fullmatch(name) or not isinstance(files, dict):
-            raise ModelError(f"{path} names a model {name!r}", reason="BAD_MANIFEST")
-        known = {_SPEC, _WEIGHTS, _CARD} | FURTHER_FILES
-        if not set(files) <= known or not {_SPEC, _WEIGHTS, _CARD} <= set(files):
-            raise ModelError(f"{path}: {name} lists {sorted(files)}, expected {sorted(known)}", reason="BAD_MANIFEST")
-    return models
-
-
-def _proven(folder: Path, name: str, files: Mapping[str, str]) -> bytes:
-    path = folder / name
-    if not path.is_file():
-        raise ModelError(f"{path} is missing", reason="MODEL_FILE_MISSING")
-    if path.stat().st_size > _LARGEST_FILE_BYTES:
-        raise ModelError(f"{path} has {path.stat().st_size} bytes, at most {_LARGEST_FILE_BYTES}")
-    data = path.read_bytes()
-    found = _sha256(data)
-    if found != files[name]:
-        raise ModelError(
-            f"{path} has sha256 {found[:12]}…, the manifest says {files[name][:12]}…", reason="MODEL_FILE_CHANGED"
-        )
-    return data
+        files[EVALUATION] = evaluation.encode()
+    _fill(network, files[WEIGHTS], spec.name)
+    write_model(folder, files)
 
 
 def _card(folder: Path, files: Mapping[str, str], spec: ModelSpec) -> ModelCard:
     measured: tuple[MeasuredDice, ...] = ()
-    if _EVALUATION in files:
-        report = json.loads(_proven(folder, _EVALUATION, files))
+    if EVALUATION in files:
+        report = json.loads(proven(folder, EVALUATION, files))
         measured = tuple(
             MeasuredDice(structure=row["structure"], patients=row["n"], mean=row["mean"], worst=row["worst"])
             for row in report["dice"]
         )
-    weights = folder / _WEIGHTS
+    weights = folder / WEIGHTS
     return ModelCard(
         name=spec.name,
         version=spec.version,
@@ -317,26 +258,22 @@ def _card(folder: Path, files: Mapping[str, str], spec: ModelSpec) -> ModelCard:
         licence=spec.licence,
         structures=(EXTERNAL, *spec.structure_names),
         size_bytes=weights.stat().st_size if weights.is_file() else 0,
-        text=_proven(folder, _CARD, files).decode("utf-8", "replace"),
+        text=proven(folder, CARD, files).decode("utf-8", "replace"),
         measured=measured,
     )
 
 
 def _calibration(folder: Path, files: Mapping[str, str], spec: ModelSpec) -> Calibration | None:
-    if _CALIBRATION not in files:
+    if CALIBRATION not in files:
         return None
-    text = _proven(folder, _CALIBRATION, files).decode("utf-8", "replace")
-    return parse_calibration(text, spec, fingerprint=_fingerprint(files))
+    text = proven(folder, CALIBRATION, files).decode("utf-8", "replace")
+    return parse_calibration(text, spec, fingerprint=fingerprint_of(files))
 
 
 def _anatomy(folder: Path, files: Mapping[str, str], spec: ModelSpec) -> ExpectedAnatomy | None:
-    if _ANATOMY not in files:
+    if ANATOMY not in files:
         return None
-    return parse_anatomy(_proven(folder, _ANATOMY, files).decode("utf-8", "replace"), spec)
-
-
-def _fingerprint(files: Mapping[str, str]) -> str:
-    return _sha256(f"{files[_SPEC]} {files[_WEIGHTS]}".encode())
+    return parse_anatomy(proven(folder, ANATOMY, files).decode("utf-8", "replace"), spec)
 
 
 def _fill(network: nn.Module, data: bytes, name: str) -> None:
@@ -360,16 +297,3 @@ def _fill(network: nn.Module, data: bytes, name: str) -> None:
 def _own_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
     """Parameters and buffers, each once: MONAI's DynUNet lists shared layers under two names."""
     return {**dict(network.named_parameters()), **dict(network.named_buffers())}
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
