@@ -138,7 +138,7 @@ def _carried_on(patient: Mask, solid: Mask, reach: int) -> Mask:
             if not broad[k] and reached.any():
                 parts, _ = ndimage.label(solid[k])
                 size = np.bincount(parts.ravel())
-                mostly = 2 * np.bincount(parts[reached], minlength=size.size) >= size
+                mostly = np.asarray(2 * np.bincount(parts[reached], minlength=size.size) >= size)
                 mostly[0] = False
                 added[k] |= mostly[parts]
             since = np.where(patient[k] | added[k], 0, since + 1).astype(np.int16)
