@@ -127,7 +127,7 @@ def _carried_on(patient: Mask, solid: Mask, reach: int) -> Mask:
     is what lies mostly where the patient was at most `reach` slices before, if it goes on for that many: a head rest
     does not lie there, and the top of an immobilisation mask ends sooner.
     """
-    broad = patient.any(axis=(1, 2))
+    broad = np.asarray(patient.any(axis=(1, 2)))
     if broad.all():
         return patient
     added = np.zeros_like(patient)
@@ -138,7 +138,7 @@ def _carried_on(patient: Mask, solid: Mask, reach: int) -> Mask:
             if not broad[k] and reached.any():
                 parts, _ = ndimage.label(solid[k])
                 size = np.bincount(parts.ravel())
-                mostly = np.asarray(2 * np.bincount(parts[reached], minlength=size.size) >= size)
+                mostly = 2 * np.bincount(parts[reached], minlength=size.size) >= size
                 mostly[0] = False
                 added[k] |= mostly[parts]
             since = np.where(patient[k] | added[k], 0, since + 1).astype(np.int16)
