@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class Fit:
     distances: Mapping[str, float]
 
 
-def scan_ends(hu_zyx: NDArray[np.generic], spacing_zyx_mm: Triple) -> ScanEnds | None:
+def scan_ends(hu_zyx: NDArray[Any], spacing_zyx_mm: Triple) -> ScanEnds | None:
     """Where the patient begins and ends in a scan in anatomical order; None where there is no patient."""
     area_mm2 = np.count_nonzero(hu_zyx > BODY_HU, axis=(1, 2)) * spacing_zyx_mm[1] * spacing_zyx_mm[2]
     shown = np.flatnonzero(area_mm2 >= _SMALLEST_SLICE_MM2)

@@ -6,6 +6,7 @@ What only physics sets is a constant here; what the training patients had comes 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ def check_air(ct: Volume) -> None:
         )
 
 
-def tissue_of(hu_zyx: NDArray[np.generic]) -> Tissue | None:
+def tissue_of(hu_zyx: NDArray[Any]) -> Tissue | None:
     """How muscle and organs show in a CT of a body without couch; None where nothing is denser than -500 HU."""
     body = hu_zyx[hu_zyx > BODY_HU].astype(np.float32)
     if not body.size:
@@ -77,7 +78,7 @@ def tissue_of(hu_zyx: NDArray[np.generic]) -> Tissue | None:
     )
 
 
-def check_tissue(hu_zyx: NDArray[np.generic], anatomy: ExpectedAnatomy | None) -> tuple[Finding, ...]:
+def check_tissue(hu_zyx: NDArray[Any], anatomy: ExpectedAnatomy | None) -> tuple[Finding, ...]:
     """Compare the HU of soft tissue with the training patients'.
 
     Args:
@@ -103,7 +104,7 @@ def check_tissue(hu_zyx: NDArray[np.generic], anatomy: ExpectedAnatomy | None) -
     return ()
 
 
-def _shift_hu(values: NDArray[np.generic]) -> float | None:
+def _shift_hu(values: NDArray[Any]) -> float | None:
     """The number whose subtraction puts far more of the scan where air and soft tissue belong; None where none does."""
     shifts = np.arange(-3000.0, 3001.0, 10.0)
     ordered = np.sort(values.ravel().astype(np.float32))

@@ -37,7 +37,8 @@ class _Patient:
 def learn_anatomy(cases: Sequence[PreparedCase], spec: ModelSpec) -> ExpectedAnatomy | None:
     """Where the spec's organs lie in these patients, how large they are, and the HU of their tissue.
 
-    A structure that nobody contoured is left out, and so is a proposal: a target has no place of its own. Patients are
+    A structure that nobody contoured, or that every scan cut at both ends, is left out, and so is a proposal: a target
+    has no place of its own. Patients are
     shifted over one another by what they have in common; a structure's ends count where the scan goes on beyond them.
     None where no case shows a body.
     """
@@ -92,25 +93,26 @@ def _structures(patients: Sequence[_Patient], names: Sequence[str]) -> tuple[Exp
         over = {name: heights[name][anchors[name]] for name in names}
         off = np.stack([over[name] - _mean(over[name]) for name in names])
         shift = shift + np.nan_to_num(off).sum(axis=0) / np.maximum(np.isfinite(off).sum(axis=0), 1)
-    return tuple(_structure(patients, name, anchors[name], shift) for name in names)
+    known = [name for name in names if np.isfinite(_places(patients, name, anchors[name])).any()]
+    return tuple(_structure(patients, name, anchors[name], shift) for name in known)
 
 
 def _structure(patients: Sequence[_Patient], name: str, anchor: Anchor, shift: Array) -> ExpectedStructure:
     known = [place for patient in patients if (place := patient.place(name)) is not None]
     whole = [place.volume_ml for place in known if not (place.cut_top or place.cut_bottom)]
     at = {one: _places(patients, name, one) - shift for one in _ANCHORS}
-    place, spread = _mean(at[anchor]), _spread(at[anchor])
+    middle, spread = _mean(at[anchor]), _spread(at[anchor])
     ends = {one: at[one][:, 0] for one in ("top", "bottom") if np.isfinite(at[one][:, 0]).sum() >= _FEWEST_ENDS}
     loose = {
-        "top": max((p.top_mm - s for p, s in _with_shift(patients, name, shift)), default=float(place[0])),
-        "bottom": min((p.bottom_mm - s for p, s in _with_shift(patients, name, shift)), default=float(place[0])),
+        "top": max((p.top_mm - s for p, s in _with_shift(patients, name, shift)), default=float(middle[0])),
+        "bottom": min((p.bottom_mm - s for p, s in _with_shift(patients, name, shift)), default=float(middle[0])),
     }
     return ExpectedStructure(
         name=name,
         patients=len(known),
         volume_ml=_span(whole or [place.volume_ml for place in known]),
         anchor=anchor,
-        place_mm=_triple(place),
+        place_mm=_triple(middle),
         spread_mm=_triple(spread),
         top_mm=round(float(np.nanmean(ends["top"])) if "top" in ends else loose["top"], 2),
         bottom_mm=round(float(np.nanmean(ends["bottom"])) if "bottom" in ends else loose["bottom"], 2),

@@ -1,5 +1,7 @@
 """Learnt limits: where organs lie and how large they are comes back out of cases that were drawn with known numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,14 @@ def test_places_are_learnt_whatever_the_shift_and_with_contours_missing():
     assert anatomy.size.highest == pytest.approx(1.0, abs=0.01)
     assert 20 <= anatomy.soft_tissue_hu.lowest <= anatomy.soft_tissue_hu.highest <= 40
     assert parse_anatomy(anatomy.to_json(), SPEC) == anatomy
+
+
+def test_a_structure_that_every_scan_cuts_at_both_ends_has_no_place():
+    cut = case(1, shift=(0, 0, 0))
+    cut.labels_zyx[6:94, 40:44, 40:44] |= 1 << SPEC.structure_names.index("Thyroid")
+    contoured = np.array([name in ("Larynx", "Thyroid") for name in SPEC.structure_names])
+    anatomy = learn_anatomy([replace(cut, contoured=contoured)], SPEC)
+    assert [one.name for one in anatomy.structures] == ["Larynx"]
 
 
 def test_patients_without_contours_still_tell_their_soft_tissue():
