@@ -19,6 +19,10 @@ from registration.grid import Triple
 BODY_HU = -500.0
 _SMALLEST_SLICE_MM2 = 2000.0
 _EDGE_STEPS = 1.5
+_FEWEST_FOR_SIZE = 4
+_SIZE_MARGIN = 0.02
+_LOOSE = np.asarray((5.0, 1.0, 1.0))
+"""How much less the height of a cut structure is believed."""
 Vector = NDArray[np.float64]
 
 
@@ -58,7 +62,8 @@ class Fit:
 
     Args:
         shift_mm: Added to an expected place, gives the place in this scan.
-        size: How far apart they lie, divided by what is expected; None where too few were found to say.
+        size: How far apart they lie, divided by what is expected; None where too few were found to say. The height of a
+            structure that the scan cut off where it is usually measured hardly counts.
         upright: The same along the patient's length alone: near 1, or near -1 for anatomy upside down; or None.
         upright_error: One standard error of `upright`.
         distances: For each structure that was compared, its distance from where it was expected in standard
@@ -129,9 +134,11 @@ def fit(places: Sequence[Place], anatomy: ExpectedAnatomy) -> Fit | None:
     if not pairs:
         return None
     found, wanted, spread = (np.asarray(rows) for rows in zip(*(pair for _, pair in pairs), strict=True))
-    size, _ = _slope(found, wanted, spread)
+    loose = np.asarray([place.height_mm(_anchor(place, anatomy)) is None for place, _ in pairs])
+    size, _ = _slope(found, wanted, spread * np.where(loose[:, None], _LOOSE, 1.0))
+    size = size if len(pairs) >= _FEWEST_FOR_SIZE else None
     upright, upright_error = _slope(found[:, :1], wanted[:, :1], spread[:, :1])
-    scaled = wanted * (size if size is not None and not anatomy.size.holds(size) and size > 0 else 1.0)
+    scaled = wanted * unusual_size(size, anatomy)
     shift = [_weighted_median(found[:, k] - scaled[:, k], spread[:, k] ** -2) for k in range(3)]
     off = np.sqrt((((found - scaled - shift) / spread) ** 2).mean(axis=1))
     return Fit(
@@ -141,6 +148,11 @@ def fit(places: Sequence[Place], anatomy: ExpectedAnatomy) -> Fit | None:
         upright_error=upright_error,
         distances={place.name: float(value) for (place, _), value in zip(pairs, off, strict=True)},
     )
+
+
+def _anchor(place: Place, anatomy: ExpectedAnatomy) -> Anchor:
+    expected = anatomy.structure(place.name)
+    return "middle" if expected is None else expected.anchor
 
 
 def _compared(place: Place, expected: ExpectedStructure) -> tuple[Triple, Triple, Triple] | None:
@@ -157,6 +169,12 @@ def _compared(place: Place, expected: ExpectedStructure) -> tuple[Triple, Triple
             spread = (expected.end_spread_mm, *expected.spread_mm[1:])
             return (height, back, left), (wanted, *expected.place_mm[1:]), spread
     return None
+
+
+def unusual_size(size: float | None, anatomy: ExpectedAnatomy) -> float:
+    """The size, where it is one that the training patients did not have; else 1."""
+    usual = size is None or size <= 0 or anatomy.size.widened(_SIZE_MARGIN).holds(size)
+    return 1.0 if usual or size is None else size
 
 
 def end_heights_mm(expected: ExpectedStructure, found: Fit, size: float) -> tuple[float, float]:

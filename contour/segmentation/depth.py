@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contour.errors import Finding, InputError
-from contour.segmentation.constellation import Fit, Place, ScanEnds, end_heights_mm, fit, place_of, scan_ends
+from contour.segmentation.constellation import (
+    Fit,
+    Place,
+    ScanEnds,
+    end_heights_mm,
+    fit,
+    place_of,
+    scan_ends,
+    unusual_size,
+)
 from contour.segmentation.expected_anatomy import ExpectedAnatomy, ExpectedStructure
 from contour.segmentation.spec import ModelSpec
 from contour.segmentation.view import NOTHING_SAID, View, view_of
@@ -25,7 +34,6 @@ _FEWEST_STRUCTURES = 3
 _SMALLEST_SHARE, _SMALLEST_CUT_SHARE, _TRACE_ML = 0.25, 0.05, 0.05
 _FAR = 1.5
 _FAR_AT_LEAST = 4.0
-_FEWEST_FOR_SIZE = 4
 _SMALLEST_SIZE = 0.4
 """Of a newborn; below that the structures were strewn, not small."""
 _UPRIGHT = 0.5
@@ -164,8 +172,7 @@ def stand(places: Sequence[Place], ends: ScanEnds, anatomy: ExpectedAnatomy) -> 
     found = fit([place for place in places if _has_its_size(place, anatomy)], anatomy)
     if found is None:
         return Standing(found=None, size=1.0, size_expected=True, in_place=(), lost=len(anatomy.structures))
-    told = found.size is not None and found.size > 0 and len(found.distances) >= _FEWEST_FOR_SIZE
-    size = found.size if told and found.size is not None and not anatomy.size.holds(found.size) else 1.0
+    size = unusual_size(found.size, anatomy)
     in_place = tuple(name for name, far in found.distances.items() if far <= _limit(anatomy, name))
     return Standing(
         found=found,

@@ -18,7 +18,6 @@ from registration.grid import Triple
 _ROUNDS = 12
 _SMALLEST_SPREAD_MM = 3.0
 _FEWEST_ENDS = 5
-_FEWEST_FOR_SIZE = 4
 _RARE_PERCENT = 1.0
 _ANCHORS: tuple[Anchor, ...] = ("middle", "top", "bottom")
 Array = NDArray[np.float64]
@@ -127,7 +126,7 @@ def _with_limits(anatomy: ExpectedAnatomy, patients: Sequence[_Patient]) -> Expe
     """The anatomy with what its own patients reach: size, and each structure's farthest distance from its place."""
     everything = replace(anatomy, size=Span(lowest=0.0, highest=10.0))
     fits = [one for patient in patients if (one := fit(patient.places, everything)) is not None]
-    sizes = [one.size for one in fits if one.size is not None and len(one.distances) >= _FEWEST_FOR_SIZE]
+    sizes = [one.size for one in fits if one.size is not None]
     return replace(
         anatomy,
         size=_span(np.percentile(sizes, [_RARE_PERCENT, 100 - _RARE_PERCENT]).tolist())

@@ -76,7 +76,7 @@ SPOILT: dict[str, Callable[[Volume, int, int], Volume]] = {
     "lower half of neck cut": lambda ct, middle, end: slices(ct, middle, ct.grid.shape_zyx[0]),
     "head and upper half cut": lambda ct, middle, end: slices(ct, 0, middle),
     "mirrored head to feet": lambda ct, middle, end: with_values(ct, ct.values_zyx[::-1]),
-    "feet first, header not": lambda ct, middle, end: with_values(ct, ct.values_zyx[::-1, :, ::-1]),
+    "feet first by mistake": lambda ct, middle, end: with_values(ct, ct.values_zyx[::-1, :, ::-1]),
     "HU + 1000": lambda ct, middle, end: with_values(ct, ct.values_zyx + np.int16(1000)),
     "HU - 1000": lambda ct, middle, end: with_values(ct, ct.values_zyx - np.int16(1000)),
     "HU + 300": lambda ct, middle, end: with_values(ct, ct.values_zyx + np.int16(300)),
