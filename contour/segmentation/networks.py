@@ -44,14 +44,15 @@ def build_network(spec: ModelSpec) -> nn.Module:
 
 
 class _OnePatchNorm(nn.InstanceNorm3d):
-    """Instance normalisation that leaves a single patch in its memory layout.
+    """Instance normalisation that, while learning, leaves a single patch in its memory layout.
 
     PyTorch's own goes through a copy with channels first, a quarter of a training step on a CPU. For a batch of one,
-    batch normalisation by the batch's own statistics is the same arithmetic.
+    batch normalisation by the batch's own statistics is the same arithmetic; but it adds up in an order that hangs on
+    the number of threads, and an answer must not. So it is for learning only.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - the base class's own name
-        if input.shape[0] != 1:
+        if not self.training or input.shape[0] != 1:
             return super().forward(input)
         return functional.batch_norm(input, None, None, self.weight, self.bias, True, 0.0, self.eps)
 

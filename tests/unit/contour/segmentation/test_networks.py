@@ -55,6 +55,22 @@ def test_each_patch_of_a_batch_is_normalised_by_itself() -> None:
     torch.testing.assert_close(layer(two[:1]), functional.instance_norm(two[:1]), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("lines", [PLAIN, RESIDUAL])
+def test_an_answer_does_not_hang_on_the_number_of_threads(lines: str) -> None:
+    network = network_of(lines).eval()
+    patch = torch.randn(1, 2, 32, 48, 48).contiguous(memory_format=torch.channels_last_3d)
+    threads, answers = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+                answers.append(network(patch))
+    finally:
+        torch.set_num_threads(threads)
+
+    assert torch.equal(answers[0], answers[1])
+
+
 @pytest.mark.parametrize(
     "lines",
     [
