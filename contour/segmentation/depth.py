@@ -37,6 +37,7 @@ _FAR_AT_LEAST = 4.0
 _SMALLEST_SIZE = 0.4
 """Of a newborn; below that the structures were strewn, not small."""
 _UPRIGHT = 0.5
+_FEWEST_IN_PLACE, _FEWEST_TO_TURN = 4, 5
 _SURE = 2.0
 """Standard errors."""
 
@@ -78,12 +79,21 @@ class Standing:
         return len(self.in_place) < 2 or self.lost > len(self.in_place) or self.size < _SMALLEST_SIZE
 
     @property
+    def fits(self) -> bool:
+        """Most is as it should be, the right way up."""
+        return (
+            self.found is not None
+            and not self.is_foreign
+            and self.size_expected
+            and len(self.in_place) >= _FEWEST_IN_PLACE
+            and (self.found.upright is None or self.found.upright > 0)
+        )
+
+    @property
     def sound(self) -> bool:
         """Nothing gives a reason to doubt which way the patient lies."""
-        if self.found is None or self.is_foreign or not self.size_expected:
-            return False
-        upright = self.found.upright
-        return len(self.in_place) > self.lost and (upright is None or upright > _UPRIGHT) and len(self.in_place) >= 3
+        upright = None if self.found is None else self.found.upright
+        return self.fits and (self.lost == 0 or upright is None or upright > _UPRIGHT)
 
 
 def check_network_answer(
@@ -118,7 +128,7 @@ def check_network_answer(
         turned = shown.turned()
         turned_ends = scan_ends(turned.hu_zyx, turned.spacing_zyx_mm) or ends
         instead = stand(places_of(ask(turned), turned, spec, turned_ends), turned_ends, anatomy)
-        if instead.sound and len(instead.in_place) >= len(standing.in_place):
+        if instead.fits and len(instead.in_place) > len(standing.in_place):
             raise InputError(
                 f"{len(instead.in_place)} structures lie where they should only when the patient is turned feet for "
                 f"head, {len(standing.in_place)} as the header says",
@@ -185,7 +195,7 @@ def stand(places: Sequence[Place], ends: ScanEnds, anatomy: ExpectedAnatomy) -> 
 
 def _refuse_upside_down(places: Sequence[Place], anatomy: ExpectedAnatomy) -> None:
     whole = fit([place for place in places if place.volume_ml >= _TRACE_ML], anatomy)
-    if whole is None or whole.upright is None or len(whole.distances) < _FEWEST_STRUCTURES:
+    if whole is None or whole.upright is None or len(whole.distances) < _FEWEST_TO_TURN:
         return
     if whole.upright + _SURE * whole.upright_error < 0:
         raise InputError(
