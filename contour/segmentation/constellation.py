@@ -65,7 +65,6 @@ class Fit:
         size: How far apart they lie, divided by what is expected; None where too few were found to say. The height of a
             structure that the scan cut off where it is usually measured hardly counts.
         upright: The same along the patient's length alone: near 1, or near -1 for anatomy upside down; or None.
-        upright_error: One standard error of `upright`.
         distances: For each structure that was compared, its distance from where it was expected in standard
             deviations (root mean square over the three directions).
     """
@@ -73,7 +72,6 @@ class Fit:
     shift_mm: Triple
     size: float | None
     upright: float | None
-    upright_error: float
     distances: Mapping[str, float]
 
 
@@ -135,9 +133,9 @@ def fit(places: Sequence[Place], anatomy: ExpectedAnatomy) -> Fit | None:
         return None
     found, wanted, spread = (np.asarray(rows) for rows in zip(*(pair for _, pair in pairs), strict=True))
     loose = np.asarray([place.height_mm(_anchor(place, anatomy)) is None for place, _ in pairs])
-    size, _ = _slope(found, wanted, spread * np.where(loose[:, None], _LOOSE, 1.0))
+    size = _slope(found, wanted, spread * np.where(loose[:, None], _LOOSE, 1.0))
     size = size if len(pairs) >= _FEWEST_FOR_SIZE else None
-    upright, upright_error = _slope(found[:, :1], wanted[:, :1], spread[:, :1])
+    upright = _slope(found[:, :1], wanted[:, :1], spread[:, :1])
     scaled = wanted * unusual_size(size, anatomy)
     shift = [_weighted_median(found[:, k] - scaled[:, k], spread[:, k] ** -2) for k in range(3)]
     off = np.sqrt((((found - scaled - shift) / spread) ** 2).mean(axis=1))
@@ -145,7 +143,6 @@ def fit(places: Sequence[Place], anatomy: ExpectedAnatomy) -> Fit | None:
         shift_mm=(shift[0], shift[1], shift[2]),
         size=size,
         upright=upright,
-        upright_error=upright_error,
         distances={place.name: float(value) for (place, _), value in zip(pairs, off, strict=True)},
     )
 
@@ -182,8 +179,8 @@ def end_heights_mm(expected: ExpectedStructure, found: Fit, size: float) -> tupl
     return found.shift_mm[0] + size * expected.bottom_mm, found.shift_mm[0] + size * expected.top_mm
 
 
-def _slope(found: Vector, wanted: Vector, spread: Vector) -> tuple[float | None, float]:
-    """Found distances over wanted ones, and the standard error that spread alone gives it.
+def _slope(found: Vector, wanted: Vector, spread: Vector) -> float | None:
+    """Found distances over wanted ones; None where the wanted ones say nothing.
 
     The weighted median over all pairs of structures, each pair's own ratio by least squares over the directions: what
     one lost structure is part of stays a minority.
@@ -192,13 +189,8 @@ def _slope(found: Vector, wanted: Vector, spread: Vector) -> tuple[float | None,
     weight = 1.0 / (spread[i] ** 2 + spread[j] ** 2)
     apart = (weight * (wanted[i] - wanted[j]) ** 2).sum(axis=1)
     along = (weight * (wanted[i] - wanted[j]) * (found[i] - found[j])).sum(axis=1)
-    if not len(i) or apart.sum() < 1.0:
-        return None, float("inf")
     told = apart > 0
-    centre = (spread**-2 * wanted).sum(axis=0) / (spread**-2).sum(axis=0)
-    return _weighted_median(along[told] / apart[told], apart[told]), float(
-        ((spread**-2) * (wanted - centre) ** 2).sum() ** -0.5
-    )
+    return _weighted_median(along[told] / apart[told], apart[told]) if apart.sum() >= 1.0 else None
 
 
 def _weighted_median(values: Vector, weights: Vector) -> float:

@@ -31,15 +31,13 @@ from registration.grid import Triple
 Probability = NDArray[np.float32]
 
 _FEWEST_STRUCTURES = 3
-_SMALLEST_SHARE, _SMALLEST_CUT_SHARE, _TRACE_ML = 0.25, 0.05, 0.05
+_SMALLEST_SHARE, _SMALLEST_CUT_SHARE = 0.25, 0.05
 _FAR = 1.5
 _FAR_AT_LEAST = 4.0
 _SMALLEST_SIZE = 0.4
 """Of a newborn; below that the structures were strewn, not small."""
 _UPRIGHT = 0.5
-_FEWEST_IN_PLACE, _FEWEST_TO_TURN = 4, 5
-_SURE = 2.0
-"""Standard errors."""
+_FEWEST_IN_PLACE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +115,7 @@ def check_network_answer(
         ask: The network itself.
 
     Raises:
-        InputError: as `check_anatomy`.
+        InputError: the patient fits when turned (UPSIDE_DOWN), or as `check_anatomy`.
     """
     ends = scan_ends(shown.hu_zyx, shown.spacing_zyx_mm)
     if anatomy is None or ends is None or len(anatomy.structures) < _FEWEST_STRUCTURES:
@@ -158,12 +156,11 @@ def check_anatomy(places: Sequence[Place], ends: ScanEnds, anatomy: ExpectedAnat
         region: Of the model, for messages.
 
     Raises:
-        InputError: the found structures lie head to feet the wrong way round (UPSIDE_DOWN), or too few of them have
-            the size and the place that they should have (OTHER_REGION).
+        InputError: too few of the found structures have the size and the place that they should have; reason
+            OTHER_REGION.
     """
     if len(anatomy.structures) < _FEWEST_STRUCTURES:
         return NOTHING_SAID
-    _refuse_upside_down(places, anatomy)
     standing = stand(places, ends, anatomy)
     if standing.found is None or standing.is_foreign:
         raise InputError(
@@ -191,18 +188,6 @@ def stand(places: Sequence[Place], ends: ScanEnds, anatomy: ExpectedAnatomy) -> 
         in_place=in_place,
         lost=sum(one.name not in in_place and _in_view(one, found, size, ends) for one in anatomy.structures),
     )
-
-
-def _refuse_upside_down(places: Sequence[Place], anatomy: ExpectedAnatomy) -> None:
-    whole = fit([place for place in places if place.volume_ml >= _TRACE_ML], anatomy)
-    if whole is None or whole.upright is None or len(whole.distances) < _FEWEST_TO_TURN:
-        return
-    if whole.upright + _SURE * whole.upright_error < 0:
-        raise InputError(
-            f"from head to feet {', '.join(whole.distances)} lie {whole.upright:.2f} times as far apart as in "
-            f"{anatomy.patients} training patients, where it is 1: upside down against what the header says",
-            reason="UPSIDE_DOWN",
-        )
 
 
 def _told_of_size(standing: Standing, anatomy: ExpectedAnatomy) -> tuple[Finding, ...]:
