@@ -109,6 +109,15 @@ def test_a_model_whose_weights_changed_is_told_as_damaged_and_not_used(here, tmp
     assert done.stderr.splitlines()[-1].startswith("contour: MODEL_FILE_CHANGED: ")
 
 
+@pytest.fixture
+def interruptible():
+    """Children that heed Ctrl-C: those of a background job inherit that it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_with_130_and_no_file(coarse_series, models, tmp_path):
     out = tmp_path / "RS.dcm"
     process = subprocess.Popen(
