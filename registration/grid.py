@@ -20,6 +20,7 @@ Shape = tuple[int, int, int]
 Coordinates = NDArray[np.float64]
 
 _UNIT_TOLERANCE = 1e-3
+_EDGE_SLACK = 1e-6
 _INDEX_DECIMALS = 9
 """An index of -1e-16 counts as outside for scipy and would turn a border to air."""
 
@@ -108,6 +109,28 @@ class Grid:
         origin = self.to_point_xyz_mm(np.asarray(first_zyx))
         return Grid(
             shape_zyx=(shape[0], shape[1], shape[2]),
+            spacing_zyx_mm=spacing_zyx_mm,
+            origin_xyz_mm=(float(origin[0]), float(origin[1]), float(origin[2])),
+            axes_xyz=self.axes_xyz,
+            frame_of_reference_uid=self.frame_of_reference_uid,
+        )
+
+    def on_lattice(self, spacing_zyx_mm: Triple) -> Grid:
+        """A grid of another spacing that covers the same box and lies the same way however the box was cut.
+
+        Along each axis its voxel centres lie at whole multiples of the spacing from the frame of reference's origin, so
+        two samplings of one patient along the same axes are taken to the same points.
+        """
+        axes = np.asarray(self.axes_xyz, dtype=np.float64)
+        centres = axes @ np.asarray(self.origin_xyz_mm)
+        first, count = [], []
+        for centre, n, old, step in zip(centres, self.shape_zyx, self.spacing_zyx_mm, spacing_zyx_mm, strict=True):
+            low, high = (float(centre) - old / 2) / step, (float(centre) + (n - 0.5) * old) / step
+            first.append(math.ceil(low - 0.5 - _EDGE_SLACK))
+            count.append(max(1, math.floor(high + 0.5 + _EDGE_SLACK) - first[-1] + 1))
+        origin = np.asarray(first) * np.asarray(spacing_zyx_mm) @ np.linalg.inv(axes).T
+        return Grid(
+            shape_zyx=(count[0], count[1], count[2]),
             spacing_zyx_mm=spacing_zyx_mm,
             origin_xyz_mm=(float(origin[0]), float(origin[1]), float(origin[2])),
             axes_xyz=self.axes_xyz,

@@ -212,7 +212,7 @@ def _network_grid(body: Grid, spec: ModelSpec) -> Grid:
     margin = [round(spec.input.margin_mm / step) for step in body.spacing_zyx_mm]
     a, b, c = margin
     z, y, x = body.shape_zyx
-    return body.cropped((-a, -b, -c), (z + 2 * a, y + 2 * b, x + 2 * c)).resampled(spec.input.spacing_zyx_mm)
+    return body.cropped((-a, -b, -c), (z + 2 * a, y + 2 * b, x + 2 * c)).on_lattice(spec.input.spacing_zyx_mm)
 
 
 def _still(progress: Progress) -> Progress:

@@ -20,13 +20,13 @@ _METAL_HU = 3000.0
 class AugmentationSettings:
     """How far a patch may differ from the patient that it came from; chances are per patch."""
 
-    rotation_deg: float = 12.0
-    scale: float = 0.18
+    rotation_deg: float = 9.0
+    scale: float = 0.13
     mirror: float = 0.5
     shift_hu: float = 25.0
-    contrast: float = 0.12
-    noise_hu: float = 40.0
-    sharpness: float = 0.8
+    contrast: float = 0.08
+    noise_hu: float = 30.0
+    sharpness: float = 0.6
     thick_slices: float = 0.2
     """Chance of slices two or three voxels thick."""
     coarse_pixels: float = 0.15
@@ -35,7 +35,7 @@ class AugmentationSettings:
     couch: float = 0.2
     mask: float = 0.2
     """Chances that a piece of couch, or of an immobilisation mask, was taken for a part of the patient."""
-    cut: float = 0.15
+    cut: float = 0.12
     """Chance that the scan ends inside the patch, above or below."""
     narrow: float = 0.05
     """Chance that the field of view ends inside the patch, at a side."""

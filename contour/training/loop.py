@@ -37,8 +37,8 @@ class TrainingSettings:
     """How long and how fast to learn.
 
     `kernel_rate` is the step of the kernels between hidden layers, which Muon moves; `learning_rate` that of all else,
-    which AdamW moves. Both stay up until `falling` of the steps are left and then fall to zero along a line, so that a
-    run can be made longer without having come down in vain.
+    which AdamW moves. Both stay up until `falling` of the steps are left and then fall to zero along a line. At 1 they
+    fall from the start, which on few steps learns most: at a steady rate 800 steps gained nothing on OpenKBP.
     """
 
     steps: int = 12000
@@ -46,7 +46,7 @@ class TrainingSettings:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     warm_up_steps: int = 50
-    falling: float = 0.3
+    falling: float = 1.0
     seed: int = 20261121
     checkpoint_steps: int = 50
     held_out_steps: int = 500

@@ -60,6 +60,20 @@ def test_resampled_grid_fills_the_same_box():
     np.testing.assert_allclose(old, new, atol=1e-9)
 
 
+def test_a_lattice_covers_the_box_and_does_not_move_with_it():
+    grid, spacing = oblique_grid((40, 60, 80)), (2.0, 3.0, 3.6)
+    whole = grid.on_lattice(spacing)
+    corners = np.array([[a, b, c] for a in (-0.5, 39.5) for b in (-0.5, 59.5) for c in (-0.5, 79.5)])
+    at = whole.to_index_zyx(grid.to_point_xyz_mm(corners))
+    assert (at.min(axis=0) > -0.5 - 1e-6).all()
+    assert (at.min(axis=0) <= 0.5).all()
+    assert (at.max(axis=0) < np.array(whole.shape_zyx) - 0.5 + 1e-6).all()
+    beyond = grid.cropped((-4, 0, 9), (50, 11, 13)).resampled((0.7, 1, 1.3))
+    for other in (grid.cropped((3, 5, 7), (20, 30, 40)), beyond):
+        first = whole.to_index_zyx(np.array(other.on_lattice(spacing).origin_xyz_mm))
+        np.testing.assert_allclose(first, np.rint(first), atol=1e-6)
+
+
 def test_cropped_grid_keeps_every_voxel_where_it_is():
     grid = oblique_grid()
     part = grid.cropped((2, 3, 4), (3, 3, 3))
