@@ -12,7 +12,7 @@ Every key with its default, but for the models' folders:
 
     [models]
     folders = ["/srv/contour/models"] # searched before the installed ones
-    default = "head_neck_oar"
+    default = "head_neck"
 
     [limits]                          # contour.server.config.ServerLimits
     queued_jobs = 100
@@ -32,7 +32,7 @@ from contour.server.config import ServerConfig, ServerLimits
 
 _T = TypeVar("_T")
 
-DEFAULT_MODEL = "head_neck_oar"
+DEFAULT_MODEL = "head_neck"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

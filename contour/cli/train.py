@@ -58,10 +58,13 @@ def train(
     from contour.training.fine_tuning import FINE_TUNING_SHARE
     from contour.training.loop import TrainingSettings, TrainingStep
     from contour.training.run import TrainingRequest, at_learning_rate, gather_cases, train_model
+    from contour.training.split import learnt_from
 
     spec_text = model_spec.read_text(encoding="utf-8")
     usual = TrainingSettings()
     settings = replace(usual, steps=steps or usual.steps, seed=usual.seed if seed is None else seed)
+    store = model_store(models_dir)
+    split_json = store.further_file(start, "split.json") if start else None
     rate = learning_rate or usual.learning_rate * (FINE_TUNING_SHARE if start else 1.0)
     request = TrainingRequest(
         data=data,
@@ -70,7 +73,8 @@ def train(
         work=work or Path("out") / f"train-{parse_spec(spec_text).name}",
         settings=at_learning_rate(settings, rate),
         hold_out=_held_out(hold_out),
-        start=model_store(models_dir).load(start, device="cpu") if start else None,
+        start=store.load(start, device="cpu") if start else None,
+        start_learnt_from=learnt_from(split_json) if split_json is not None else frozenset(),
         data_statement=data_statement.read_text(encoding="utf-8") if data_statement else f"Cases of `{data.name}`.",
         device=best_device(),
     )

@@ -47,13 +47,15 @@ class StructureSpec:
     `keep_parts` keeps that many largest parts (0: all); parts under `smallest_part_ml` go; holes up to
     `fill_holes_ml` are filled. `mirror` names the structure it becomes in a left/right mirror image. `trained_from`
     names the contours that put together are this structure in training data. A `proposal` (a target, drawn from the
-    CT alone) is marked as such wherever it is written.
+    CT alone) is marked as such wherever it is written. It is drawn where the network's answer is at least the
+    `operating_point`, 0 to 1.
     """
 
     name: str
     mirror: str
     trained_from: tuple[str, ...]
     proposal: bool
+    operating_point: float
     keep_parts: int
     smallest_part_ml: float
     fill_holes_ml: float
@@ -163,11 +165,14 @@ def _structure(reader: _Table) -> StructureSpec:
         mirror=reader.take("mirror", str, name),
         trained_from=reader.words("trained_from", (name,)),
         proposal=reader.take("proposal", bool, False),
+        operating_point=reader.number("operating_point", 0.5),
         keep_parts=reader.take("keep_parts", int, 0),
         smallest_part_ml=reader.number("smallest_part_ml", 0.0),
         fill_holes_ml=reader.number("fill_holes_ml", 0.0),
     )
     reader.finish()
+    if not 0.01 <= structure.operating_point <= 0.99:
+        raise _bad(f"operating_point of {name} must be 0.01 to 0.99, found {structure.operating_point}")
     if structure.keep_parts < 0 or structure.smallest_part_ml < 0 or structure.fill_holes_ml < 0:
         raise _bad(f"clean-up rules of {name} must not be negative")
     return structure

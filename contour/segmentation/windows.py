@@ -27,7 +27,8 @@ class NetworkAnswer:
     """What the network says of a volume.
 
     Args:
-        probability: Of each structure in each voxel, (structures, z, y, x), float32.
+        probability: Of each structure in each voxel, (structures, z, y, x), float32; moved so that a half is the
+            structure's operating point.
         mirror_agreement: For each structure the Dice of what the network sees in the volume and in its mirror image,
             window by window; 1 where it sees nothing in either, None where it was not asked for the mirror image.
     """
@@ -129,4 +130,5 @@ def _ask(inputs: torch.Tensor, model: LoadedModel) -> torch.Tensor:
     inputs = inputs.contiguous(memory_format=torch.channels_last_3d)
     with torch.autocast(model.device, dtype=torch.bfloat16, enabled=model.device != "cpu" or native_bf16()):
         logits: torch.Tensor = model.network(inputs)[0]
-    return logits.float().cpu()
+    points = torch.tensor([structure.operating_point for structure in model.spec.structures])
+    return logits.float().cpu() - torch.logit(points)[:, None, None, None]

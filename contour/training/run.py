@@ -44,6 +44,7 @@ class TrainingRequest:
     settings: TrainingSettings
     hold_out: int | tuple[str, ...] = 0
     start: LoadedModel | None = None
+    start_learnt_from: frozenset[str] = frozenset()
     data_statement: str
     device: str = "cpu"
 
@@ -100,7 +101,11 @@ def gather_cases(
         learnt_from=learnt_from,
         held_out=tuple(case for case in prepared if case.name in held_out),
         split=split,
-        findings=(*(finding for _, finding in refused), *_never_contoured(spec, learnt_from, request.start)),
+        findings=(
+            *(finding for _, finding in refused),
+            *_held_out_too_late(held_out, request.start_learnt_from),
+            *_never_contoured(spec, learnt_from, request.start),
+        ),
     )
 
 
@@ -155,6 +160,17 @@ def _prepared(
             refused.append((case.name, Finding(reason=error.reason, message=f"left out: {error.message}")))
         on_case(done, len(cases))
     return prepared, refused
+
+
+def _held_out_too_late(held_out: Sequence[str], learnt_from: frozenset[str]) -> tuple[Finding, ...]:
+    """Whom the start has learnt from, by the names, cannot be held out any more."""
+    seen = [name for name in held_out if name in learnt_from]
+    if not seen:
+        return ()
+    message = (
+        f"the model to start from has learnt from {len(seen)} of {len(held_out)} held-out cases: {', '.join(seen)}"
+    )
+    return (Finding(reason="HELD_OUT_WAS_LEARNT", message=message),)
 
 
 def _never_contoured(spec: ModelSpec, cases: Sequence[PreparedCase], start: LoadedModel | None) -> tuple[Finding, ...]:

@@ -232,7 +232,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="holds a folder per patient")
     parser.add_argument("--patients", type=int, default=40)
     parser.add_argument("--case", action="append", help="only these")
-    parser.add_argument("--model", default="head_neck_oar")
+    parser.add_argument("--model", default="head_neck")
     parser.add_argument("--models-dir", type=Path, default=None)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=3)

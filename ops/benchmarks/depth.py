@@ -151,7 +151,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="holds pt_N folders")
     parser.add_argument("--patients", type=int, default=40)
-    parser.add_argument("--model", default="head_neck_oar")
+    parser.add_argument("--model", default="head_neck")
     parser.add_argument("--models-dir", type=Path, default=None)
     parser.add_argument("--other", type=Path, default=None, help="totalsegmentator_example")
     parser.add_argument("--cases", default=",".join(SPOILT), help="commas between them")

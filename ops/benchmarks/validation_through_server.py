@@ -144,7 +144,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="holds pt_N folders")
     parser.add_argument("--patients", type=int, default=40)
-    parser.add_argument("--model", default="head_neck_oar")
+    parser.add_argument("--model", default="head_neck")
     parser.add_argument("--out", type=Path, default=None, help="keep the series and structure sets here")
     chosen = parser.parse_args()
     patients = sorted(chosen.folder.glob("pt_*"))[: chosen.patients]

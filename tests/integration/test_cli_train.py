@@ -95,6 +95,16 @@ def test_a_case_that_cannot_be_used_is_left_out_by_name_and_reason(tuned: tuple[
     assert len(split["held_out"]) == 1
 
 
+def test_holding_out_whom_the_start_has_learnt_from_is_named(trained: Path, tuned: tuple[Path, Result]) -> None:
+    late = contour(
+        *("train", "--data", trained / "data", "--model-spec", tuned[0] / "spec.toml", "--steps", "1"),
+        *("--from", "tiny", "--models", trained / "models", "--hold-out", "1"),
+        *("--out", trained / "late" / "models" / "tuned", "--work", trained / "late" / "work"),
+    )
+    assert "HELD_OUT_WAS_LEARNT: the start has learnt from 1 of the 1 held-out cases" in late.output
+    assert "HELD_OUT_WAS_LEARNT" not in tuned[1].output
+
+
 def test_the_card_of_a_fine_tuned_model_says_where_it_comes_from(tuned: tuple[Path, Result]) -> None:
     card = contour("models", "--models", tuned[0] / "models", "--card", "tuned").output
     assert "starting from the weights of tiny 0.0.1" in card

@@ -192,6 +192,7 @@ def rules(**changes) -> StructureSpec:
         mirror="Parotid_L",
         trained_from=("Parotid_L",),
         proposal=False,
+        operating_point=0.5,
         keep_parts=0,
         smallest_part_ml=0.0,
         fill_holes_ml=0.0,

@@ -115,6 +115,20 @@ def test_agreement_with_the_mirror_image_is_1_where_it_answers_alike_and_0_where
     assert once.mirror_agreement is None
 
 
+def test_a_structure_is_drawn_where_its_answer_reaches_its_operating_point(model):
+    first, *others = model.spec.structures
+    spec = replace(model.spec, structures=(replace(first, operating_point=0.2), *others))
+    hu = np.random.default_rng(5).uniform(-400, 400, (20, 16, 16)).astype(np.float32)
+    asked = replace(model, network=SeesTheLeftOnly(left_only=False))
+    everywhere = np.ones(hu.shape, dtype=bool)
+    plain, moved = (
+        ask_network(hu, everywhere, replace(asked, spec=each), lambda stage, fraction: None).probability
+        for each in (model.spec, spec)
+    )
+    np.testing.assert_array_equal(moved[0] >= 0.5, plain[0] >= 0.2)
+    np.testing.assert_array_equal(moved[1:], plain[1:])
+
+
 def test_features_say_how_sure_how_large_how_cut_and_how_much_was_kept():
     grid = small_grid((20, 40, 44), (3.0, 1.0, 1.2))
     whole = ball(grid, 12.0)
