@@ -101,7 +101,7 @@ def test_holding_out_whom_the_start_has_learnt_from_is_named(trained: Path, tune
         *("--from", "tiny", "--models", trained / "models", "--hold-out", "1"),
         *("--out", trained / "late" / "models" / "tuned", "--work", trained / "late" / "work"),
     )
-    assert "HELD_OUT_WAS_LEARNT: the start has learnt from 1 of the 1 held-out cases" in late.output
+    assert "HELD_OUT_WAS_LEARNT: the model to start from has learnt from 1 of 1 held-out cases" in late.output
     assert "HELD_OUT_WAS_LEARNT" not in tuned[1].output
 
 
