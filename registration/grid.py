@@ -8,7 +8,7 @@ Two coordinate systems, told apart by name and never mixed:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,13 +90,7 @@ class Grid:
     def cropped(self, lower_zyx: Shape, shape_zyx: Shape) -> Grid:
         """The part that starts at voxel `lower_zyx`; may reach beyond this grid, or start before it."""
         origin = self.to_point_xyz_mm(np.asarray(lower_zyx, dtype=np.float64))
-        return Grid(
-            shape_zyx=shape_zyx,
-            spacing_zyx_mm=self.spacing_zyx_mm,
-            origin_xyz_mm=(float(origin[0]), float(origin[1]), float(origin[2])),
-            axes_xyz=self.axes_xyz,
-            frame_of_reference_uid=self.frame_of_reference_uid,
-        )
+        return self._with(shape_zyx, self.spacing_zyx_mm, origin)
 
     def resampled(self, spacing_zyx_mm: Triple) -> Grid:
         """A grid of another spacing that fills the same box, voxel edges included, rounded up to whole voxels."""
@@ -107,13 +101,7 @@ class Grid:
             for e, n, s, old in zip(extent, shape, spacing_zyx_mm, self.spacing_zyx_mm, strict=True)
         ]
         origin = self.to_point_xyz_mm(np.asarray(first_zyx))
-        return Grid(
-            shape_zyx=(shape[0], shape[1], shape[2]),
-            spacing_zyx_mm=spacing_zyx_mm,
-            origin_xyz_mm=(float(origin[0]), float(origin[1]), float(origin[2])),
-            axes_xyz=self.axes_xyz,
-            frame_of_reference_uid=self.frame_of_reference_uid,
-        )
+        return self._with((shape[0], shape[1], shape[2]), spacing_zyx_mm, origin)
 
     def on_lattice(self, spacing_zyx_mm: Triple) -> Grid:
         """A grid of another spacing that covers the same box and lies the same way however the box was cut.
@@ -129,10 +117,9 @@ class Grid:
             first.append(math.ceil(low - 0.5 - _EDGE_SLACK))
             count.append(max(1, math.floor(high + 0.5 + _EDGE_SLACK) - first[-1] + 1))
         origin = np.asarray(first) * np.asarray(spacing_zyx_mm) @ np.linalg.inv(axes).T
-        return Grid(
-            shape_zyx=(count[0], count[1], count[2]),
-            spacing_zyx_mm=spacing_zyx_mm,
-            origin_xyz_mm=(float(origin[0]), float(origin[1]), float(origin[2])),
-            axes_xyz=self.axes_xyz,
-            frame_of_reference_uid=self.frame_of_reference_uid,
-        )
+        return self._with((count[0], count[1], count[2]), spacing_zyx_mm, origin)
+
+    def _with(self, shape_zyx: Shape, spacing_zyx_mm: Triple, origin_xyz_mm: Coordinates) -> Grid:
+        """Other voxels along the same axes in the same frame."""
+        x, y, z = (float(value) for value in origin_xyz_mm)
+        return replace(self, shape_zyx=shape_zyx, spacing_zyx_mm=spacing_zyx_mm, origin_xyz_mm=(x, y, z))
