@@ -21,6 +21,7 @@ _INK = "#e8eaed"
 _OUTLINE = [withStroke(linewidth=2.5, foreground="black")]
 _BAR_MM = 50.0
 _FLAT = 0.3
+_LONG_NAME = 13
 """Below this height over width a view has no room for text inside."""
 
 LegendEntry = tuple[str, float, tuple[float, float, float]]
@@ -91,7 +92,7 @@ def write_frame(figure: Figure, grid: Grid, legend: Sequence[LegendEntry], *, wi
         [f"{_literal(name)}  {volume_ml:.1f} ml" for name, volume_ml, _ in legend],
         loc="center",
         bbox_to_anchor=(0.5, 0.068),
-        ncols=min(8, max(1, len(legend))),
+        ncols=_legend_columns([name for name, _, _ in legend]),
         frameon=False,
         labelcolor=_INK,
         fontsize=10,
@@ -103,3 +104,9 @@ def write_frame(figure: Figure, grid: Grid, legend: Sequence[LegendEntry], *, wi
         "Research software, not a medical device; not for clinical use without review."
     )
     figure.text(0.5, 0.018, warning, color=CAUTION, size=10, ha="center", va="center")
+
+
+def _legend_columns(names: Sequence[str]) -> int:
+    """As many as fit across the picture: fewer where a name is long."""
+    fit = 6 if any(len(name) > _LONG_NAME for name in names) else 8
+    return min(fit, max(1, len(names)))
