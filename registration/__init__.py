@@ -2,6 +2,16 @@
 
 from registration.errors import FrameMismatchError, GridError, SpaceError
 from registration.grid import Grid
+from registration.transform import Alignment, DisplacementField, RigidTransform
 from registration.volume import Volume
 
-__all__ = ["FrameMismatchError", "Grid", "GridError", "SpaceError", "Volume"]
+__all__ = [
+    "Alignment",
+    "DisplacementField",
+    "FrameMismatchError",
+    "Grid",
+    "GridError",
+    "RigidTransform",
+    "SpaceError",
+    "Volume",
+]

@@ -57,6 +57,22 @@ def axis_weights(source: Grid, onto: Grid) -> tuple[Weights, Weights, Weights]:
     return z, y, x
 
 
+def clamped_weights(source: Grid, onto: Grid) -> tuple[Weights, Weights, Weights]:
+    """Linear weights of each array axis that sample `source` on `onto`, with the border's value beyond the border.
+
+    Nothing is smoothed where `onto` is coarser. The grids' axes have to point the same way.
+    """
+    first_zyx = source.to_index_zyx(np.asarray(onto.origin_xyz_mm))
+    found: list[Weights] = []
+    for axis in range(3):
+        step = onto.spacing_zyx_mm[axis] / source.spacing_zyx_mm[axis]
+        position = np.round(float(first_zyx[axis]) + step * np.arange(onto.shape_zyx[axis], dtype=np.float64), 9)
+        clamped = np.clip(position, 0, source.shape_zyx[axis] - 1)
+        distance = np.abs(np.arange(source.shape_zyx[axis], dtype=np.float64)[None, :] - clamped[:, None])
+        found.append(np.maximum(0.0, 1.0 - distance).astype(np.float32))
+    return found[0], found[1], found[2]
+
+
 def resample(volume: Volume, onto: Grid, *, outside: float) -> Volume:
     """Sample a volume on another grid with the same axes; float32.
 
