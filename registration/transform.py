@@ -106,7 +106,7 @@ class RigidTransform:
 
     def inverse(self) -> RigidTransform:
         """The way back."""
-        back: Coordinates = np.linalg.inv(self.matrix)
+        back = np.asarray(np.linalg.inv(self.matrix), dtype=np.float64)
         return RigidTransform.from_matrix(back)
 
     def then(self, after: RigidTransform) -> RigidTransform:
