@@ -58,8 +58,10 @@ def signed_distance(structure: Structure) -> Volume:
     lower = tuple(low - pad for low, pad in zip(structure.lower_zyx, margin, strict=True))
     grid = structure.grid.cropped((lower[0], lower[1], lower[2]), _shape(padded))
     if padded.size * 4 <= _FINE_VOXELS:
-        padded, grid = _half_as_wide(padded, grid)
-    inside = padded > _HALF
+        fine, grid = _half_as_wide(padded, grid)
+        inside = fine > _HALF
+    else:
+        inside = padded > _HALF
     if not inside.any():
         return Volume(grid=grid, values_zyx=np.full(grid.shape_zyx, -_FAR_MM, dtype=np.float32))
     within = distance_transform_edt(inside, sampling=grid.spacing_zyx_mm).astype(np.float32)
@@ -164,8 +166,8 @@ def _points_today(plan: Structure, daily_to_plan: Alignment, back: DisplacementF
 
 def _outside(grid: Grid, points: Coordinates) -> NDArray[np.bool_]:
     index = grid.to_index_zyx(points)
-    outside: NDArray[np.bool_] = ((index < -0.5) | (index > np.asarray(grid.shape_zyx) - 0.5)).any(axis=1)
-    return outside
+    away = (index < -0.5) | (index > np.asarray(grid.shape_zyx) - 0.5)
+    return np.asarray(away.any(axis=1))
 
 
 def _box_around(

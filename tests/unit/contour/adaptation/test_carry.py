@@ -107,7 +107,10 @@ def test_what_the_days_scan_does_not_show_is_told() -> None:
     carried = carry_structure(plan, alignment(RigidTransform()), half)
 
     assert 0.3 < carried.out_of_view < 0.7
-    assert carried.structure.volume_ml == pytest.approx(plan.volume_ml * (1 - carried.out_of_view), rel=0.05)
+    assert carried.structure.volume_ml == pytest.approx(
+        plan.volume_ml * (1 - carried.out_of_view),
+        abs=0.08 * plan.volume_ml,  # half a plan slice
+    )
 
 
 def test_a_structure_wholly_out_of_view_is_empty_and_says_so() -> None:
