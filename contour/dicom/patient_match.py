@@ -33,7 +33,7 @@ def identity_findings(plan: CtSeries, daily: CtSeries) -> tuple[Finding, ...]:
         return (
             Finding(
                 reason="UNKNOWN_PATIENT",
-                message="plan and daily scan do not both carry a PatientID, so their headers cannot tell whose they are",
+                message="plan and daily scan do not both carry a PatientID; their headers cannot tell whose they are",
             ),
         )
     return ()
