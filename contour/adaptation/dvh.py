@@ -1,6 +1,7 @@
 """Dose-volume histograms and the points that are read from them.
 
-Dose is sampled inside the structure on a cubic lattice finer than either grid; all points stand for the same volume.
+Dose is sampled inside the structure at points that divide its voxels evenly, tens of thousands of them however small it
+is, finer than either grid; all stand for the same volume.
 Inside is what a slice's outline encloses (membership above a half, linear between voxel centres), through the slice's
 whole thickness, as planning systems draw it. Dose is linear between the dose grid's centres.
 
@@ -135,7 +136,8 @@ def measure_dvh(dose: Volume, structure: Structure, *, own_to_dose: RigidTransfo
     if structure.is_empty:
         return None
     step_mm = float(np.clip(np.cbrt(structure.volume_ml * 1000.0 / _POINTS_INSIDE), _FINEST_MM, _COARSEST_MM))
-    lattice = _box(structure).resampled((step_mm, step_mm, step_mm))
+    z, y, x = (step / np.ceil(step / step_mm - 1e-6) for step in structure.grid.spacing_zyx_mm)
+    lattice = _box(structure).resampled((float(z), float(y), float(x)))
     found: list[NDArray[np.float32]] = []
     planes = max(1, _SLAB_POINTS // (lattice.shape_zyx[1] * lattice.shape_zyx[2]))
     for first in range(0, lattice.shape_zyx[0], planes):
@@ -149,7 +151,7 @@ def measure_dvh(dose: Volume, structure: Structure, *, own_to_dose: RigidTransfo
         return None
     beyond = np.isnan(doses)
     doses[beyond] = 0.0
-    return Dvh(doses_gy=np.sort(doses), point_ml=step_mm**3 / 1000.0, beyond_dose=float(beyond.mean()))
+    return Dvh(doses_gy=np.sort(doses), point_ml=lattice.voxel_volume_mm3 / 1000.0, beyond_dose=float(beyond.mean()))
 
 
 def _box(structure: Structure) -> Grid:
@@ -165,5 +167,5 @@ def _inside(structure: Structure, points_xyz_mm: NDArray[np.float64]) -> NDArray
         level = structure.mask_zyx.astype(np.uint8) * np.uint8(255)
     index = structure.grid.to_index_zyx(points_xyz_mm) - np.asarray(structure.lower_zyx)
     index[:, 0] = np.clip(np.rint(index[:, 0]), 0, level.shape[0] - 1)
-    found = map_coordinates(level, index.T, order=1, mode="constant", cval=0, output=np.float32)
+    found = map_coordinates(level, index.T, order=1, mode="grid-constant", cval=0, output=np.float32)
     return np.asarray(found > _HALF)
