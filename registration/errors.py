@@ -2,7 +2,8 @@
 
 SpaceError
 ├── GridError            a grid that cannot exist
-└── FrameMismatchError   two things in different frames of reference
+├── FrameMismatchError   two things in different frames of reference
+└── AlignmentError       two scans that cannot be aligned, or settings that cannot be
 """
 
 
@@ -16,3 +17,7 @@ class GridError(SpaceError):
 
 class FrameMismatchError(SpaceError):
     """Two things were combined that lie in different frames of reference."""
+
+
+class AlignmentError(SpaceError):
+    """Two scans cannot be aligned, or were asked to be in a way that cannot be; the message gives what was found."""

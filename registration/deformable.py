@@ -1,0 +1,264 @@
+"""The deformation that is left once set-up is put right: coarse to fine, by local correlation, in torch.
+
+A cubic B-spline on a lattice of control points is moved by Adam until the plan's image, brought over, correlates
+window by window with the day's, as far as its strain is worth it. Windows outside the day's body, and those that the
+moving scan has no data for, do not count: there the spline's stiffness alone decides, so that a cut field of view does
+not tear the field. The same code runs on CPU and GPU.
+
+References: free-form deformation, Rueckert et al., doi:10.1109/42.796284; local correlation, Avants et al.,
+doi:10.1016/j.media.2007.06.004; instance optimisation with Adam (convexAdam), Siebert et al.,
+doi:10.1109/TMI.2024.3462248.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from registration.foreground import PADDING_HU, at_least, coarser, has_padding
+from registration.grid import Grid, Shape
+from registration.placement import Placement, inside
+from registration.resample import resample
+from registration.similarity import LocalCorrelation
+from registration.splines import Matrices, dense, fitted, roughness, spline_matrix
+from registration.transform import DisplacementField, RigidTransform
+from registration.volume import Volume
+
+OnFraction = Callable[[float], None]
+
+_MARGIN_MM = 20.0
+_SKIN_MM = 8.0
+_MOST_VOXELS = 2_400_000
+_LOWEST_HU, _HIGHEST_HU = -1000.0, 800.0
+_BETAS = (0.9, 0.99)
+_LAST_RATE = 0.05
+_NODE_MM = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One step from coarse to fine: voxels, control points, steps and the first step's length, in millimetres."""
+
+    voxel_mm: float
+    control_mm: float
+    steps: int
+    rate_mm: float
+
+
+LEVELS = (
+    Level(voxel_mm=12.0, control_mm=32.0, steps=40, rate_mm=1.5),
+    Level(voxel_mm=8.0, control_mm=20.0, steps=60, rate_mm=1.0),
+    Level(voxel_mm=5.0, control_mm=12.0, steps=60, rate_mm=0.6),
+    Level(voxel_mm=3.5, control_mm=8.0, steps=40, rate_mm=0.4),
+    Level(voxel_mm=2.5, control_mm=6.0, steps=30, rate_mm=0.3),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeformableSettings:
+    """How a deformation is looked for.
+
+    Args:
+        levels: Coarse to fine.
+        strain_weight: What one unit of mean squared strain costs against one minus the mean squared correlation.
+        noise_hu: Noise that is left in a level's smoothed images; below it, nothing is structure.
+    """
+
+    levels: tuple[Level, ...] = LEVELS
+    strain_weight: float = 1.0
+    noise_hu: float = 3.0
+
+
+def deform(
+    fixed: Volume,
+    moving: Volume,
+    rigid: RigidTransform,
+    body: Volume,
+    settings: DeformableSettings,
+    *,
+    device: torch.device,
+    start: DisplacementField | None = None,
+    on_fraction: OnFraction | None = None,
+) -> DisplacementField:
+    """U in x -> rigid(x + u(x)), on nodes of about 3 mm about the fixed body; float32 millimetres.
+
+    Args:
+        fixed: HU.
+        moving: HU, in any frame; `rigid` leads there.
+        rigid: Fixed to moving.
+        body: True in the fixed patient, on any lattice along the fixed grid's axes.
+        settings: Levels and weights.
+        device: Where torch works.
+        start: Where to start from; nothing is displaced where None.
+        on_fraction: Called with 0 to 1; what it raises stops the work.
+    """
+    scans = _Scans(fixed=fixed, moving=moving, rigid=rigid, body=body)
+    region = _region(fixed.grid, body)
+    todo = sum(level.steps * _cost(region, level) for level in settings.levels)
+    done = 0.0
+    field: Tensor | None = None
+    grid = region
+    for level in settings.levels:
+        step_mm = _fitting_mm(region, level.voxel_mm)
+        previous, grid = grid, region.resampled(at_least(region, step_mm))
+        cost = _cost(region, level)
+
+        def tell(steps: int, done: float = done, cost: float = cost) -> None:
+            if on_fraction is not None:
+                on_fraction(min(1.0, (done + steps * cost) / todo))
+
+        begin = _begin(field, previous, grid, start, device)
+        field = _optimised(_Images.of(scans, grid, step_mm, device=device), begin, level, settings, tell)
+        done += level.steps * cost
+    if field is None:
+        field = torch.zeros(3, *grid.shape_zyx)
+    return _as_field(field, grid, region)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scans:
+    """What is aligned, whatever the level."""
+
+    fixed: Volume
+    moving: Volume
+    rigid: RigidTransform
+    body: Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Images:
+    """Both scans at one level."""
+
+    grid: Grid
+    moving: Tensor
+    gaps: Tensor | None
+    placement: Placement
+    fixed: Tensor
+    body: Tensor
+
+    @classmethod
+    def of(cls, scans: _Scans, grid: Grid, step_mm: float, *, device: torch.device) -> _Images:
+        fixed, moving = scans.fixed, scans.moving
+        coarse = coarser(moving, step_mm)
+        near = resample(scans.body, grid, outside=0.0).values_zyx
+        gaps = None
+        if has_padding(moving):
+            holes = Volume(grid=moving.grid, values_zyx=np.asarray(moving.values_zyx) < PADDING_HU)
+            gaps = _tensor(resample(holes, coarse.grid, outside=0.0).values_zyx, device)
+        return cls(
+            grid=grid,
+            moving=_tensor(np.clip(coarse.values_zyx, _LOWEST_HU, _HIGHEST_HU), device),
+            gaps=gaps,
+            placement=Placement(grid, coarse.grid, scans.rigid, device=device),
+            fixed=_tensor(np.clip(resample(fixed, grid, outside=-1000.0).values_zyx, _LOWEST_HU, _HIGHEST_HU), device),
+            body=_widened(_tensor(near, device), grid),
+        )
+
+    def moved(self, displacements: Tensor) -> tuple[Tensor, Tensor]:
+        """The moving image at the fixed voxels, and where it has data."""
+        at = self.placement.at(displacements)
+        found = functional.grid_sample(self.moving, at, mode="bilinear", padding_mode="border", align_corners=False)
+        with torch.no_grad():
+            known = inside(at)
+            if self.gaps is not None:
+                holes = functional.grid_sample(
+                    self.gaps, at, mode="bilinear", padding_mode="border", align_corners=False
+                )
+                known = known * (holes < 0.01).to(known.dtype)
+        return found, known
+
+
+def _optimised(
+    images: _Images, begin: Tensor, level: Level, settings: DeformableSettings, tell: Callable[[int], None]
+) -> Tensor:
+    grid, device = images.grid, images.fixed.device
+    z, y, x = (
+        spline_matrix(size, step, level.control_mm, device=device)
+        for size, step in zip(grid.shape_zyx, grid.spacing_zyx_mm, strict=True)
+    )
+    matrices: Matrices = (z, y, x)
+    controls = fitted(begin, matrices).requires_grad_(True)
+    correlation = LocalCorrelation.of(images.fixed, images.body, noise=settings.noise_hu)
+    adam = torch.optim.Adam([controls], lr=level.rate_mm, betas=_BETAS, foreach=False)
+    rate = torch.optim.lr_scheduler.CosineAnnealingLR(adam, level.steps, eta_min=level.rate_mm * _LAST_RATE)
+    for step in range(level.steps):
+        adam.zero_grad(set_to_none=True)
+        moved, known = images.moved(dense(controls, matrices))
+        loss = correlation.mismatch(moved, known) + settings.strain_weight * roughness(controls, level.control_mm)
+        torch.autograd.backward(loss)
+        adam.step()
+        rate.step()
+        tell(step + 1)
+    with torch.no_grad():
+        return dense(controls, matrices)
+
+
+def _begin(
+    field: Tensor | None, previous: Grid, grid: Grid, start: DisplacementField | None, device: torch.device
+) -> Tensor:
+    if field is not None:
+        before = DisplacementField(grid=previous, displacements_xyz_mm=_nodes(field))
+        return torch.from_numpy(np.moveaxis(before.on(grid), -1, 0).copy()).to(device)
+    if start is not None:
+        return torch.from_numpy(np.moveaxis(start.on(grid), -1, 0).copy()).to(device)
+    return torch.zeros(3, *grid.shape_zyx, device=device)
+
+
+def _as_field(field: Tensor, grid: Grid, region: Grid) -> DisplacementField:
+    """On nodes no closer than 3 mm."""
+    nodes = region.resampled(at_least(region, _NODE_MM))
+    found = DisplacementField(grid=grid, displacements_xyz_mm=_nodes(field))
+    if nodes.shape_zyx == grid.shape_zyx:
+        return found
+    return DisplacementField(grid=nodes, displacements_xyz_mm=found.on(nodes))
+
+
+def _nodes(field: Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(np.moveaxis(field.detach().cpu().numpy(), 0, -1), dtype=np.float32)
+
+
+def _region(grid: Grid, body: Volume) -> Grid:
+    """The part of the fixed grid that holds the body and 2 cm about it."""
+    index = np.argwhere(body.values_zyx).astype(np.float64)
+    corners = np.asarray([index.min(axis=0) - 0.5, index.max(axis=0) + 0.5]) if index.size else np.zeros((2, 3))
+    ends = grid.to_index_zyx(body.grid.to_point_xyz_mm(corners))
+    pad = _MARGIN_MM / np.asarray(grid.spacing_zyx_mm)
+    size = np.asarray(grid.shape_zyx)
+    low = np.clip(np.floor(ends.min(axis=0) - pad), 0, size - 1).astype(int)
+    high = np.clip(np.ceil(ends.max(axis=0) + pad) + 1, low + 1, size).astype(int)
+    first, count = [int(v) for v in low], [int(v) for v in high - low]
+    shape: Shape = (count[0], count[1], count[2])
+    return grid.cropped((first[0], first[1], first[2]), shape)
+
+
+def _fitting_mm(region: Grid, voxel_mm: float) -> float:
+    """The level's voxel size, larger where the region would hold too many."""
+    volume = float(np.prod([n * s for n, s in zip(region.shape_zyx, region.spacing_zyx_mm, strict=True)]))
+    return max(voxel_mm, (volume / _MOST_VOXELS) ** (1.0 / 3.0))
+
+
+def _cost(region: Grid, level: Level) -> float:
+    step = _fitting_mm(region, level.voxel_mm)
+    counts = [n * s / max(s, step) for n, s in zip(region.shape_zyx, region.spacing_zyx_mm, strict=True)]
+    return float(counts[0] * counts[1] * counts[2])
+
+
+def _widened(body: Tensor, grid: Grid) -> Tensor:
+    """The body and a little of the air about it: the skin is where much of what moves can be seen."""
+    found = (body > 0.5).to(body.dtype)
+    for axis, step in enumerate(grid.spacing_zyx_mm):
+        reach = max(1, round(_SKIN_MM / step))
+        size, pad = [1, 1, 1], [0, 0, 0]
+        size[axis], pad[axis] = 2 * reach + 1, reach
+        found = functional.max_pool3d(found, size, stride=1, padding=pad)
+    return found
+
+
+def _tensor(values: NDArray[np.float32], device: torch.device) -> Tensor:
+    return torch.tensor(np.asarray(values, dtype=np.float32), device=device)[None, None]

@@ -1,0 +1,67 @@
+"""Local correlation: do two images show the same structure here, whatever their grey values are?
+
+Windows of four voxels, two voxels apart: half as many along each axis as there are voxels, which costs a quarter of
+a window about every voxel and loses nothing that a smooth deformation could use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional
+
+WINDOW = 4
+STEP = 2
+
+
+def window_means(values: Tensor) -> Tensor:
+    """Means over overlapping windows of a (1, channels, Z, Y, X) image, one axis after the other."""
+    found = values
+    for axis in (2, 1, 0):
+        size, step = [1, 1, 1], [1, 1, 1]
+        size[axis], step[axis] = WINDOW, STEP
+        found = functional.avg_pool3d(found, size, stride=step)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCorrelation:
+    """The fixed image's side of the comparison, worked out once.
+
+    Args:
+        fixed: (1, 1, Z, Y, X) image.
+        mean: Its window means.
+        variance: Its window variances.
+        weight: How much each window counts, 0 to 1.
+        noise_variance: Added to both variances, so that a flat window's noise is not mistaken for structure.
+    """
+
+    fixed: Tensor
+    mean: Tensor
+    variance: Tensor
+    weight: Tensor
+    noise_variance: float
+
+    @classmethod
+    def of(cls, fixed: Tensor, body: Tensor, *, noise: float) -> LocalCorrelation:
+        """For an image, where it is to be looked at (1 in the body, 0 outside), and its noise in HU."""
+        mean = window_means(fixed)
+        variance = (window_means(fixed * fixed) - mean * mean).clamp_min(0.0)
+        weight = (window_means(body) > 0.0).to(fixed.dtype)
+        return cls(fixed=fixed, mean=mean, variance=variance, weight=weight, noise_variance=noise * noise)
+
+    def mismatch(self, moved: Tensor, known: Tensor) -> Tensor:
+        """One minus the weighted mean of squared local correlation, 0 to 1.
+
+        Args:
+            moved: The moving image at the fixed voxels, (1, 1, Z, Y, X).
+            known: 1 where the moving scan has data, 0 elsewhere; a window that holds unknown voxels is left out.
+        """
+        mean = window_means(moved)
+        variance = (window_means(moved * moved) - mean * mean).clamp_min(0.0)
+        covariance = window_means(moved * self.fixed) - mean * self.mean
+        squared = covariance * covariance
+        correlation = squared / ((self.variance + self.noise_variance) * (variance + self.noise_variance))
+        weight = self.weight * (window_means(known) > 0.99).to(moved.dtype)
+        return 1.0 - (correlation * weight).sum() / weight.sum().clamp_min(1.0)
