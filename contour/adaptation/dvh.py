@@ -14,6 +14,7 @@ References: ICRU Report 83 (2010), 3.4 and 3.5, doi:10.1093/jicru/ndq001.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +23,13 @@ from scipy.ndimage import map_coordinates
 
 from contour.anatomy.structures import Structure
 from registration.errors import FrameMismatchError
-from registration.grid import Grid
+from registration.grid import Grid, Triple
 from registration.transform import RigidTransform
 from registration.volume import Volume
 from registration.warp import sample
 
 _POINTS_INSIDE = 200_000
-_FINEST_MM, _COARSEST_MM = 0.2, 1.5
+_FINEST_MM, _COARSEST_MM = 0.2, 2.0
 _SLAB_POINTS = 1_000_000
 _HALF = 127.5
 
@@ -136,8 +137,7 @@ def measure_dvh(dose: Volume, structure: Structure, *, own_to_dose: RigidTransfo
     if structure.is_empty:
         return None
     step_mm = float(np.clip(np.cbrt(structure.volume_ml * 1000.0 / _POINTS_INSIDE), _FINEST_MM, _COARSEST_MM))
-    z, y, x = (step / np.ceil(step / step_mm - 1e-6) for step in structure.grid.spacing_zyx_mm)
-    lattice = _box(structure).resampled((float(z), float(y), float(x)))
+    lattice = _box(structure).resampled(_evenly(structure.grid.spacing_zyx_mm, step_mm))
     found: list[NDArray[np.float32]] = []
     planes = max(1, _SLAB_POINTS // (lattice.shape_zyx[1] * lattice.shape_zyx[2]))
     for first in range(0, lattice.shape_zyx[0], planes):
@@ -152,6 +152,15 @@ def measure_dvh(dose: Volume, structure: Structure, *, own_to_dose: RigidTransfo
     beyond = np.isnan(doses)
     doses[beyond] = 0.0
     return Dvh(doses_gy=np.sort(doses), point_ml=lattice.voxel_volume_mm3 / 1000.0, beyond_dose=float(beyond.mean()))
+
+
+def _evenly(spacing_zyx_mm: Triple, step_mm: float) -> Triple:
+    """Steps of about `step_mm` that divide the voxels, or of which each is a whole number of voxels."""
+    z, y, x = (
+        step / math.ceil(step / step_mm - 1e-6) if step > step_mm else step * math.floor(step_mm / step + 1e-6)
+        for step in spacing_zyx_mm
+    )
+    return z, y, x
 
 
 def _box(structure: Structure) -> Grid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -120,6 +121,7 @@ def test_a_carried_structure_that_shrank_is_told_by_how_much() -> None:
     assert found.volume_change_percent == pytest.approx(100 * (1.12**-3 - 1), abs=2.5)
 
 
+@lru_cache
 def target_rows(moved: tuple[float, float, float]) -> tuple[StructureDrift, ...]:
     """A CTV of 12 mm in a PTV of 17 mm, and an organ of 8 mm 30 mm to the left of both; all move today."""
     pairs = [
