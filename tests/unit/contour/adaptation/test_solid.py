@@ -25,7 +25,7 @@ def test_a_balls_volume_centroid_and_surface_are_those_of_the_ball(radius_mm: fl
     assert away.mean() == pytest.approx(radius_mm, abs=0.2)
     assert away.std() < 0.3
     outward = np.einsum("ij,ij->i", found.surface.outward_xyz, found.surface.points_xyz_mm - centre) / away
-    assert outward.min() > 0.2
+    assert outward.min() > 0.0
     assert outward.mean() > 0.95
 
 
