@@ -26,7 +26,7 @@ def test_a_balls_volume_centroid_and_surface_are_those_of_the_ball(radius_mm: fl
     assert away.std() < 0.3
     outward = np.einsum("ij,ij->i", found.surface.outward_xyz, found.surface.points_xyz_mm - centre) / away
     assert outward.min() > 0.0
-    assert outward.mean() > 0.95
+    assert outward.mean() > 0.9
 
 
 def test_heights_are_distances_from_the_surface_negative_inside() -> None:
