@@ -14,23 +14,23 @@ References: ICRU Report 83 (2010), 3.4 and 3.5, doi:10.1093/jicru/ndq001.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import binary_dilation
 
 from contour.anatomy.structures import Structure
 from registration.errors import FrameMismatchError
-from registration.grid import Grid, Triple
 from registration.transform import RigidTransform
 from registration.volume import Volume
 from registration.warp import sample
 
 _POINTS_INSIDE = 200_000
 _FINEST_MM, _COARSEST_MM = 0.2, 2.0
-_SLAB_POINTS = 1_000_000
 _HALF = 127.5
 
 
@@ -136,45 +136,43 @@ def measure_dvh(dose: Volume, structure: Structure, *, own_to_dose: RigidTransfo
         raise FrameMismatchError("a structure's dose can only be read in the dose's own frame of reference")
     if structure.is_empty:
         return None
-    step_mm = float(np.clip(np.cbrt(structure.volume_ml * 1000.0 / _POINTS_INSIDE), _FINEST_MM, _COARSEST_MM))
-    lattice = _box(structure).resampled(_evenly(structure.grid.spacing_zyx_mm, step_mm))
-    found: list[NDArray[np.float32]] = []
-    planes = max(1, _SLAB_POINTS // (lattice.shape_zyx[1] * lattice.shape_zyx[2]))
-    for first in range(0, lattice.shape_zyx[0], planes):
-        count = min(planes, lattice.shape_zyx[0] - first)
-        slab = lattice.cropped((first, 0, 0), (count, *lattice.shape_zyx[1:]))
-        points = slab.to_point_xyz_mm(np.moveaxis(np.indices(slab.shape_zyx), 0, -1).reshape(-1, 3).astype(np.float64))
-        points = points[_inside(structure, points)]
-        found.append(sample(dose, points if own_to_dose is None else own_to_dose.apply(points), outside=np.nan))
+    finer, every = _steps(structure)
+    found = [
+        sample(dose, points if own_to_dose is None else own_to_dose.apply(points), outside=np.nan)
+        for points in _points_inside(structure, finer, every)
+    ]
     doses = np.concatenate(found)
-    if not doses.size:
-        return None
     beyond = np.isnan(doses)
     doses[beyond] = 0.0
-    return Dvh(doses_gy=np.sort(doses), point_ml=lattice.voxel_volume_mm3 / 1000.0, beyond_dose=float(beyond.mean()))
+    point_ml = structure.grid.voxel_volume_mm3 * every**2 / math.prod(finer) / 1000.0
+    return Dvh(doses_gy=np.sort(doses), point_ml=point_ml, beyond_dose=float(beyond.mean()))
 
 
-def _evenly(spacing_zyx_mm: Triple, step_mm: float) -> Triple:
-    """Steps of about `step_mm` that divide the voxels, or of which each is a whole number of voxels."""
-    z, y, x = (
-        step / math.ceil(step / step_mm - 1e-6) if step > step_mm else step * math.floor(step_mm / step + 1e-6)
-        for step in spacing_zyx_mm
-    )
-    return z, y, x
+def _steps(structure: Structure) -> tuple[tuple[int, int, int], int]:
+    """Into how many parts a voxel is divided along z, y and x; and, of a large structure, every which row counts."""
+    step_mm = float(np.clip(np.cbrt(structure.volume_ml * 1000.0 / _POINTS_INSIDE), _FINEST_MM, _COARSEST_MM))
+    z, y, x = (math.ceil(step / step_mm - 1e-6) for step in structure.grid.spacing_zyx_mm)
+    every = math.floor(step_mm / max(structure.grid.spacing_zyx_mm[1:]) + 1e-6)
+    return (z, y, x), max(1, every)
 
 
-def _box(structure: Structure) -> Grid:
-    """The voxels of the crop, one more around them within the slice: outlines reach half-way to the next."""
-    z, y, x = (int(value) for value in structure.lower_zyx)
-    slices, rows, columns = structure.mask_zyx.shape
-    return structure.grid.cropped((z, y - 1, x - 1), (slices, rows + 2, columns + 2))
-
-
-def _inside(structure: Structure, points_xyz_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _points_inside(structure: Structure, finer: tuple[int, int, int], every: int) -> Iterator[NDArray[np.float64]]:
+    """Points inside, (n, 3) in patient coordinates, one batch for each place in a voxel."""
     level = structure.membership_zyx
     if level is None:
-        level = structure.mask_zyx.astype(np.uint8) * np.uint8(255)
-    index = structure.grid.to_index_zyx(points_xyz_mm) - np.asarray(structure.lower_zyx)
-    index[:, 0] = np.clip(np.rint(index[:, 0]), 0, level.shape[0] - 1)
-    found = map_coordinates(level, index.T, order=1, mode="grid-constant", cval=0, output=np.float32)
-    return np.asarray(found > _HALF)
+        level = structure.mask_zyx.view(np.uint8) * np.uint8(255)
+    level = np.pad(level, ((0, 0), (2, 2), (2, 2))).astype(np.float32)
+    near = binary_dilation(level > _HALF, structure=np.ones((1, 3, 3), dtype=np.bool_))
+    near[:, np.arange(near.shape[1]) % every != 0, :] = False
+    near[:, :, np.arange(near.shape[2]) % every != 0] = False
+    z, y, x = np.nonzero(near)
+    lower = np.asarray(structure.lower_zyx) - (0, 2, 2)
+    offsets = [(np.arange(parts) + 0.5) / parts - 0.5 for parts in finer]
+    for off_y, off_x in itertools.product(offsets[1], offsets[2]):
+        to_y, to_x = y + int(np.sign(off_y)), x + int(np.sign(off_x))
+        along_x = level[z, y, x] * (1 - abs(off_x)) + level[z, y, to_x] * abs(off_x)
+        next_row = level[z, to_y, x] * (1 - abs(off_x)) + level[z, to_y, to_x] * abs(off_x)
+        inside = along_x * (1 - abs(off_y)) + next_row * abs(off_y) > _HALF
+        at = np.stack([z[inside], y[inside] + off_y, x[inside] + off_x], axis=-1) + lower
+        for off_z in offsets[0]:
+            yield structure.grid.to_point_xyz_mm(at + np.array([off_z, 0.0, 0.0]))

@@ -23,6 +23,7 @@ from contour.adaptation.carry import signed_distance
 from contour.anatomy.structures import Structure
 from contour.anatomy.surface_elements import surface_elements
 from registration.grid import Coordinates, Grid, Triple
+from registration.resample import clamped_weights
 from registration.transform import RigidTransform
 from registration.volume import Volume
 from registration.warp import sample
@@ -30,7 +31,7 @@ from registration.warp import sample
 _POINTS_INSIDE = 60_000
 _FINEST_MM, _COARSEST_MM = 0.25, 2.5
 _MOST_VOXELS = 1_500_000
-_SLAB_POINTS = 1_000_000
+_MOST_POINTS = 4_000_000
 _MOST_ELEMENTS = 120_000
 _OUTSIDE_MM = -12.0
 _INSIDE = 128
@@ -171,36 +172,41 @@ def solid_of(structure: Structure, own_to_plan: RigidTransform | None = None) ->
     """The solid of a structure of the plan, or of the day with the rigid part of its alignment to the plan."""
     to_plan = own_to_plan or RigidTransform()
     depth = signed_distance(_thinned(structure))
-    step_mm = float(np.clip(np.cbrt(structure.volume_ml * 1000.0 / _POINTS_INSIDE), _FINEST_MM, _COARSEST_MM))
-    lattice = _around(structure).resampled((step_mm, step_mm, step_mm))
-    inside: list[Floats] = []
-    pieces: list[tuple[Floats, Floats, Floats]] = []
-    planes = max(2, _SLAB_POINTS // (lattice.shape_zyx[1] * lattice.shape_zyx[2]))
-    for first in range(0, lattice.shape_zyx[0], planes):
-        count = min(planes + 1, lattice.shape_zyx[0] - first)  # the last plane again, for the cells in between
-        slab = lattice.cropped((first, 0, 0), (count, *lattice.shape_zyx[1:]))
-        points = slab.to_point_xyz_mm(np.moveaxis(np.indices(slab.shape_zyx), 0, -1).astype(np.float64))
-        found = sample(depth, points, outside=_OUTSIDE_MM)
-        new = slice(0, count if first + count == lattice.shape_zyx[0] else count - 1)
-        inside.append(points[new][found[new] > 0])
-        pieces.append(_elements(found, slab))
-        if first + count == lattice.shape_zyx[0]:
-            break
-    points_xyz_mm, outward_xyz, areas_mm2 = (np.concatenate([piece[part] for piece in pieces]) for part in range(3))
+    lattice = _lattice(structure)
+    on_lattice = _between(depth, lattice)
+    inside = lattice.to_point_xyz_mm(np.argwhere(on_lattice > 0).astype(np.float64))
+    points_xyz_mm, outward_xyz, areas_mm2 = _elements(on_lattice, lattice)
     every = -(-areas_mm2.size // _MOST_ELEMENTS) or 1
     return Solid(
         name=structure.name,
         depth=depth,
         own_to_plan=to_plan,
-        inside_xyz_mm=to_plan.apply(np.concatenate(inside)),
-        point_ml=step_mm**3 / 1000.0,
+        inside_xyz_mm=to_plan.apply(inside),
+        point_ml=lattice.voxel_volume_mm3 / 1000.0,
         surface=Surface(
             points_xyz_mm=to_plan.apply(points_xyz_mm[::every]),
             outward_xyz=outward_xyz[::every] @ np.asarray(to_plan.rotation).T,
             areas_mm2=areas_mm2[::every],
-            reach_mm=step_mm * float(np.sqrt(every)),
+            reach_mm=lattice.spacing_zyx_mm[0] * float(np.sqrt(every)),
         ),
     )
+
+
+def _lattice(structure: Structure) -> Grid:
+    """Cubic, over the box of the structure, as fine as its volume asks for and the box's size allows."""
+    box = _around(structure)
+    box_mm3 = math.prod(box.shape_zyx) * box.voxel_volume_mm3
+    for_volume = float(np.clip(np.cbrt(structure.volume_ml * 1000.0 / _POINTS_INSIDE), _FINEST_MM, _COARSEST_MM))
+    step_mm = max(for_volume, float(np.cbrt(box_mm3 / _MOST_POINTS)))
+    return box.resampled((step_mm, step_mm, step_mm))
+
+
+def _between(depth: Volume, lattice: Grid) -> NDArray[np.float32]:
+    """Linear between the voxels of the distance, on a lattice with the same axes; as at its border beyond it."""
+    z, y, x = clamped_weights(depth.grid, lattice)
+    on_z = np.tensordot(z, depth.values_zyx, axes=(1, 0))
+    on_zy = np.tensordot(on_z, y, axes=(1, 1))  # (z, X, y)
+    return np.asarray(np.tensordot(on_zy, x, axes=(1, 1)), dtype=np.float32)
 
 
 def _thinned(structure: Structure) -> Structure:
@@ -235,23 +241,23 @@ def _around(structure: Structure) -> Grid:
     return structure.grid.cropped((low[0], low[1], low[2]), (size[0], size[1], size[2]))
 
 
-def _elements(depth: NDArray[np.float32], slab: Grid) -> tuple[Floats, Floats, Floats]:
-    """Points, outward normals and areas of the surface in the cells between a slab's lattice points."""
-    areas = surface_elements(depth > 0, slab.spacing_zyx_mm)[1:-1, 1:-1, 1:-1]
+def _elements(depth: NDArray[np.float32], lattice: Grid) -> tuple[Floats, Floats, Floats]:
+    """Points, outward normals and areas of the surface in the cells between a lattice's points."""
+    areas = surface_elements(depth > 0, lattice.spacing_zyx_mm)[1:-1, 1:-1, 1:-1]
     cells = np.argwhere(areas > 0)
     if not cells.size:
         return np.empty((0, 3)), np.empty((0, 3)), np.empty(0)
     corners = np.stack(
         [depth[tuple((cells + offset).T)] for offset in itertools.product((0, 1), repeat=3)], axis=-1
     ).reshape(-1, 2, 2, 2)
-    step_mm = np.asarray(slab.spacing_zyx_mm)
+    step_mm = np.asarray(lattice.spacing_zyx_mm)
     along = [np.diff(corners, axis=axis).reshape(-1, 4).mean(axis=1) for axis in (1, 2, 3)]
     slope = np.stack(along, axis=-1) / step_mm
     squared = np.maximum(np.einsum("ij,ij->i", slope, slope), 1e-6)
     move = -slope * (corners.reshape(-1, 8).mean(axis=1) / squared)[:, None]
     move = np.clip(move, -step_mm, step_mm)
-    points = slab.to_point_xyz_mm(cells + 0.5 + move / step_mm)
-    outward = -(slope / np.sqrt(squared)[:, None]) @ np.asarray(slab.axes_xyz)
+    points = lattice.to_point_xyz_mm(cells + 0.5 + move / step_mm)
+    outward = -(slope / np.sqrt(squared)[:, None]) @ np.asarray(lattice.axes_xyz)
     return points, outward, areas[tuple(cells.T)]
 
 
