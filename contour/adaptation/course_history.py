@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from contour.adaptation.fraction_report import FractionReport, StructureRow
+from contour.adaptation.lesion_history import lesion_histories
+from contour.adaptation.lesions import LesionHistory
 from contour.adaptation.limits import Verdict
 from contour.errors import InputError
 from registration.grid import Triple
@@ -158,6 +160,17 @@ def with_fraction(
     others = [other for other in history.fractions if other.number != fraction.number]
     ordered = tuple(sorted([*others, fraction], key=lambda entry: entry.number))
     return replace(history, fractions=ordered), "new" if held is None else "replaced"
+
+
+def lesions_of(history: CourseHistory) -> tuple[LesionHistory, ...]:
+    """Each target's lesions over the course, with one identity from fraction to fraction.
+
+    Raises:
+        InputError: two fractions name different lesions in the plan (UNKNOWN_LESION).
+    """
+    return lesion_histories(
+        (fraction.number, kept) for fraction in history.fractions for kept in fraction.report.lesion_parts
+    )
 
 
 def summary_rows(history: CourseHistory) -> tuple[FractionSummary, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from contour.adaptation.dose_today import DoseComparison
 from contour.adaptation.drift import StructureDrift
-from contour.adaptation.lesions import LesionToday
+from contour.adaptation.lesions import LesionToday, TargetLesions
 from contour.adaptation.limits import Verdict
 from contour.adaptation.setup import SetupShift
 from contour.adaptation.value_json import value_from_json, value_to_json
@@ -117,7 +117,8 @@ class FractionReport:
         setup: None where the scans could not be aligned at all.
         alignment: The same.
         structures: In the plan's order; empty on a refusal before anything was carried.
-        lesions: Parts of targets.
+        lesions: Parts of targets, told from the plan alone where the course's other fractions are not known.
+        lesion_parts: What a course has to keep of them, so that each keeps its identity over all fractions.
         dose: None where no dose was given.
         settings: What the result depends on, by name.
         versions: Of what made it, by name.
@@ -134,6 +135,7 @@ class FractionReport:
     alignment: AlignmentQuality | None = None
     structures: tuple[StructureRow, ...] = ()
     lesions: tuple[LesionToday, ...] = ()
+    lesion_parts: tuple[TargetLesions, ...] = ()
     dose: DoseComparison | None = None
     settings: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = ()

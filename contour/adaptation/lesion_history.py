@@ -9,6 +9,7 @@ that the plan does not have.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from contour.adaptation.lesions import (
     LesionToday,
     PartToday,
     PlanLesion,
+    TargetLesions,
 )
 from contour.errors import InputError
 from registration.grid import Triple
@@ -51,6 +53,28 @@ def follow_lesions(previous: LesionHistory, today: FractionParts) -> LesionHisto
         raise InputError(f"lesions {strange} are none of the plan's", reason="UNKNOWN_LESION")
     others = [day for day in previous.fractions if day.fraction != today.fraction]
     return replace(previous, fractions=tuple(sorted([*others, today], key=lambda day: day.fraction)))
+
+
+def lesion_histories(
+    days: Iterable[tuple[int, TargetLesions]], thresholds: LesionThresholds | None = None
+) -> tuple[LesionHistory, ...]:
+    """The history of each target from what a course kept of its days, in any order.
+
+    Args:
+        days: The number of each fraction with what was kept of it; the number inside is not looked at.
+        thresholds: When something counts.
+
+    Raises:
+        InputError: two days speak of different lesions in the plan's target (UNKNOWN_LESION).
+    """
+    found: dict[str, LesionHistory] = {}
+    for fraction, kept in days:
+        first = LesionHistory(target=kept.target, plan=kept.plan, thresholds=thresholds or LesionThresholds())
+        history = found.get(kept.target, first)
+        if history.plan != kept.plan:
+            raise InputError("two fractions name different lesions in the plan", reason="UNKNOWN_LESION")
+        found[kept.target] = follow_lesions(history, replace(kept.today, fraction=fraction))
+    return tuple(found.values())
 
 
 def lesions_by_fraction(history: LesionHistory) -> tuple[tuple[int, tuple[LesionToday, ...]], ...]:

@@ -94,6 +94,15 @@ class FractionParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetLesions:
+    """A target's lesions in the plan and its parts on one day: all that a course has to keep of the day."""
+
+    target: str
+    plan: tuple[PlanLesion, ...]
+    today: FractionParts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LesionHistory:
     """A target's lesions over a course; fractions in order of their numbers."""
 

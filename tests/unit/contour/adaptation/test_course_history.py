@@ -10,12 +10,15 @@ import pytest
 from contour.adaptation.course_history import (
     CourseFraction,
     CourseHistory,
+    lesions_of,
     number_for,
     summary_rows,
     with_fraction,
 )
 from contour.adaptation.drift import StructureDrift, TargetMargin
 from contour.adaptation.fraction_report import FractionReport, StructureRow, StructureTrust
+from contour.adaptation.lesion_history import lesions_by_fraction
+from contour.adaptation.lesions import FractionParts, PartToday, PlanLesion, TargetLesions
 from contour.adaptation.setup import measure_setup
 from contour.errors import Finding, InputError
 from registration import RigidTransform
@@ -156,3 +159,24 @@ def test_a_refused_fraction_has_a_line_with_its_reason_and_no_figures() -> None:
 
     assert (found.verdict, found.reason) == ("REFUSE", "WRONG_PATIENT")
     assert (found.shift_mm, found.most_moved_mm, found.excursion_mm, found.coverage_percent) == (None,) * 4
+
+
+def test_a_new_lesion_keeps_its_identity_through_the_course_though_each_fraction_was_measured_alone() -> None:
+    node = PlanLesion(lesion="L1", volume_ml=3.0, centroid_xyz_mm=(0.0, 0.0, 0.0))
+
+    def part(x_mm: float, *lesions: str) -> PartToday:
+        place = (x_mm, 0.0, 0.0)
+        return PartToday(lesions=lesions, volume_ml=3.0, centroid_xyz_mm=place, anatomy_xyz_mm=place)
+
+    def day(number: int, *parts: PartToday) -> CourseFraction:
+        alone = FractionParts(fraction=1, parts=parts)
+        return fraction(number, lesion_parts=(TargetLesions(target="GTVn", plan=(node,), today=alone),))
+
+    measured = course(day(5, part(0.0, "L1"), part(52.0)), day(2, part(0.0, "L1"), part(50.0)), day(1, part(0.0, "L1")))
+    (history,) = lesions_of(measured)
+
+    assert [(n, [(row.lesion, row.fate) for row in rows]) for n, rows in lesions_by_fraction(history)] == [
+        (1, [("L1", "stable")]),
+        (2, [("L1", "stable"), ("L2", "new")]),
+        (5, [("L1", "stable"), ("L2", "stable")]),
+    ]

@@ -8,9 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from contour.adaptation.lesion_history import follow_lesions, lesions_at, lesions_by_fraction
+from contour.adaptation.lesion_history import (
+    follow_lesions,
+    lesion_histories,
+    lesions_at,
+    lesions_by_fraction,
+)
 from contour.adaptation.lesion_parts import observe_parts, plan_parts, start_lesions
-from contour.adaptation.lesions import FractionParts, LesionHistory, LesionToday, PartToday
+from contour.adaptation.lesions import FractionParts, LesionHistory, LesionToday, PartToday, TargetLesions
+from contour.adaptation.value_json import value_from_json, value_to_json
 from contour.anatomy.structures import Structure, crop_to_structure
 from contour.errors import InputError
 from registration import Alignment, DisplacementField, FrameMismatchError, Grid, RigidTransform, Volume
@@ -254,6 +260,26 @@ def test_a_fraction_done_again_takes_the_place_of_the_first() -> None:
 
     assert follow_lesions(once, COURSE[2]) == once
     assert len(follow_lesions(once, replace(COURSE[2], parts=())).fractions) == 5
+
+
+def test_what_a_course_keeps_of_its_days_gives_the_history_back_through_json() -> None:
+    plan = start_lesions(THREE).plan
+    kept = [TargetLesions(target="GTVn", plan=plan, today=replace(day, fraction=1)) for day in COURSE]
+    through = [value_from_json(TargetLesions, value_to_json(entry)) for entry in kept]
+
+    (found,) = lesion_histories(zip((5, 4, 3, 2, 1), through[::-1], strict=True))
+
+    assert [[(row.lesion, row.fate) for row in rows] for _, rows in lesions_by_fraction(found)] == [
+        [(row.lesion, row.fate) for row in rows] for _, rows in lesions_by_fraction(of_course(COURSE))
+    ]
+
+
+def test_days_of_different_plans_make_no_history() -> None:
+    one = TargetLesions(target="GTVn", plan=start_lesions(THREE).plan, today=COURSE[0])
+    other = replace(one, plan=one.plan[:2], today=replace(COURSE[0], parts=()))
+
+    with pytest.raises(InputError, match="different lesions"):
+        lesion_histories([(1, one), (2, other)])
 
 
 def test_a_day_that_speaks_of_a_lesion_that_the_plan_does_not_have_is_refused() -> None:
