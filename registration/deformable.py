@@ -240,13 +240,13 @@ def _region(grid: Grid, body: Volume) -> Grid:
 def _fitting_mm(region: Grid, voxel_mm: float) -> float:
     """The level's voxel size, larger where the region would hold too many."""
     volume = float(np.prod([n * s for n, s in zip(region.shape_zyx, region.spacing_zyx_mm, strict=True)]))
-    return max(voxel_mm, (volume / _MOST_VOXELS) ** (1.0 / 3.0))
+    return max(voxel_mm, float(np.cbrt(volume / _MOST_VOXELS)))
 
 
 def _cost(region: Grid, level: Level) -> float:
     step = _fitting_mm(region, level.voxel_mm)
     counts = [n * s / max(s, step) for n, s in zip(region.shape_zyx, region.spacing_zyx_mm, strict=True)]
-    return float(counts[0] * counts[1] * counts[2])
+    return counts[0] * counts[1] * counts[2]
 
 
 def _widened(body: Tensor, grid: Grid) -> Tensor:
