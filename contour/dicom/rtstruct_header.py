@@ -95,7 +95,7 @@ class StructureSetSettings:
 
 def structure_set_header(series: CtSeries, settings: StructureSetSettings) -> Dataset:
     """Every attribute up to the ROIs, in a dataset ready to write."""
-    header = _from_ct(series.header)
+    header = patient_and_study(series.header)
     date, time = settings.now.strftime("%Y%m%d"), settings.now.strftime("%H%M%S")
     header.SOPClassUID = RTStructureSetStorage
     header.SOPInstanceUID = settings.uid_source()
@@ -128,7 +128,8 @@ def structure_set_header(series: CtSeries, settings: StructureSetSettings) -> Da
     return header
 
 
-def _from_ct(ct_header: Dataset) -> Dataset:
+def patient_and_study(ct_header: Dataset) -> Dataset:
+    """Attributes of the Patient, General Study and Frame of Reference modules, in a character set that holds them."""
     header = Dataset()
     for keyword in _REQUIRED + _OPTIONAL:
         if keyword in ct_header:
