@@ -24,6 +24,23 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoiIdentity:
+    """What another system calls a structure, to be kept when it is written again.
+
+    Args:
+        number: ROI Number.
+        name: ROI Name as written, in any script; at most 64 characters.
+        interpreted_type: RT ROI Interpreted Type; may be empty.
+        colour_rgb: ROI Display Color, 0 to 255 each.
+    """
+
+    number: int
+    name: str
+    interpreted_type: str
+    colour_rgb: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
     """One contoured structure, cropped to the box that holds it.
 
@@ -38,6 +55,7 @@ class Structure:
         generation: DICOM ROI Generation Algorithm.
         removals: What clean-up took away.
         description: What a reader of the structure set has to be told of it; at most 1024 plain characters.
+        roi: Whose structure it was before, None for one of our own: then number, colour and type follow from the name.
 
     Raises:
         GridError: the crop leaves the grid, or mask and membership differ in shape.
@@ -51,6 +69,7 @@ class Structure:
     generation: Generation = "AUTOMATIC"
     removals: tuple[Removal, ...] = ()
     description: str = ""
+    roi: RoiIdentity | None = None
 
     def __post_init__(self) -> None:
         for low, size, whole in zip(self.lower_zyx, self.mask_zyx.shape, self.grid.shape_zyx, strict=True):

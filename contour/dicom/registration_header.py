@@ -57,6 +57,7 @@ def registration_header(
     header.SeriesDate = date
     header.SeriesTime = time
     header.SeriesDescription = "Registration by contour-rt"
+    header.Laterality = ""
     header.Manufacturer = MANUFACTURER
     header.ManufacturerModelName = MANUFACTURER
     header.DeviceSerialNumber = "0"

@@ -13,6 +13,7 @@ from contour.anatomy.structures import Structure
 from contour.dicom.contour_placement import PlacedContours, filling_polygons, place_contours
 from contour.dicom.ct_series import CtSeries
 from contour.dicom.rtstruct_reader import Roi, StructureSet, read_rtstruct
+from contour.dicom.rtstruct_writer import roi_numbers
 from contour.errors import InputError, UntrustworthyResultError
 from registration.grid import Shape
 
@@ -64,20 +65,25 @@ def verify_rtstruct(data: bytes, series: CtSeries, structures: Sequence[Structur
         raise UntrustworthyResultError(
             "the structure set names another frame of reference than its CT", reason="WRONG_FRAME_OF_REFERENCE"
         )
-    rois = _by_name(found, structures)
+    rois = _by_number(found, structures)
     return tuple(_check(structure, roi, series) for structure, roi in zip(structures, rois, strict=True))
 
 
-def _by_name(found: StructureSet, structures: Sequence[Structure]) -> list[Roi]:
-    rois = {roi.name: roi for roi in found.rois}
-    names = [describe_structure(structure.name).name for structure in structures]
-    missing = [name for name in names if name not in rois or not rois[name].contours]
+def _by_number(found: StructureSet, structures: Sequence[Structure]) -> list[Roi]:
+    rois = {roi.number: roi for roi in found.rois}
+    names = [describe_structure(one.name).name if one.roi is None else one.roi.name for one in structures]
+    numbers = roi_numbers(structures)
+    missing = [
+        name
+        for number, name in zip(numbers, names, strict=True)
+        if number not in rois or rois[number].name != name or not rois[number].contours
+    ]
     if missing or len(found.rois) != len(names):
         raise UntrustworthyResultError(
             f"expected {len(names)} ROIs, found {len(found.rois)}; without contours: {', '.join(missing) or 'none'}",
             reason="ROI_MISSING",
         )
-    return [rois[name] for name in names]
+    return [rois[number] for number in numbers]
 
 
 def _check(structure: Structure, roi: Roi, series: CtSeries) -> StructureCheck:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import count
 
 import numpy as np
+from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomFileLike
 from pydicom.filewriter import write_dataset, write_file_meta_info
@@ -35,34 +37,43 @@ _IMPLEMENTATION_VERSION_NAME = "CONTOUR_RT"
 _POSITION_TOLERANCE_MM = 0.01
 _MAX_DESCRIPTION_LENGTH = 1024
 """Of the value representation ST, PS3.5 6.2."""
+_MAX_OWN_NAME_LENGTH = 64
+"""Of the value representation LO: what another system may have called its ROI."""
+_MAX_OBSERVATION_LABEL_LENGTH = 16
+_UTF_8 = "ISO_IR 192"
 
 
 def build_rtstruct(series: CtSeries, structures: Sequence[Structure], settings: StructureSetSettings) -> bytes:
     """A complete DICOM file with one ROI per structure, numbered from 1 in the order given.
 
-    Names are mapped to TG-263 where an alias is known. Contours lie at the slices' true positions and enclose what
+    Names are mapped to TG-263 where an alias is known; a structure that was another system's ROI (`Structure.roi`)
+    keeps that one's number, name, colour and type. Contours lie at the slices' true positions and enclose what
     the voxels fill (`contour.anatomy.polygons.trace_polygons`). The first UID drawn from `settings.uid_source` is
     the SOP Instance UID, the second the Series Instance UID.
 
     Raises:
         InputError: NO_STRUCTURES; EMPTY_STRUCTURE (see `leave_out_empty`); BAD_ROI_NAME and DUPLICATE_ROI_NAME for
-            names that TG-263's 16 characters cannot hold or that differ by case only; BAD_TEXT for a description
+            names that TG-263's 16 characters (64 of any script for another system's ROI) cannot hold or that differ by
+            case only, or numbers used twice; BAD_TEXT for a description
             that its attribute cannot hold; GRID_MISMATCH for a structure on another grid than the series'.
     """
     kinds = _checked(series, structures)
+    numbers = roi_numbers(structures)
     items: list[bytes] = []
-    for number, (structure, kind) in enumerate(zip(structures, kinds, strict=True), start=1):
+    for number, structure, kind in zip(numbers, structures, kinds, strict=True):
         polygons = trace_polygons(structure, thinning_mm=settings.thinning_mm)
         items.append(roi_contour_item(number, kind.colour_rgb, polygons, series))
     header = structure_set_header(series, settings)
+    if not all(kind.name.isascii() for kind in kinds):
+        header.SpecificCharacterSet = _UTF_8
     header.StructureSetROISequence = DatasetSequence(
         _roi_item(number, structure, kind, series, settings)
-        for number, (structure, kind) in enumerate(zip(structures, kinds, strict=True), start=1)
+        for number, structure, kind in zip(numbers, structures, kinds, strict=True)
     )
     trailer = Dataset()
     trailer.RTROIObservationsSequence = DatasetSequence(
         _observation_item(number, structure, kind)
-        for number, (structure, kind) in enumerate(zip(structures, kinds, strict=True), start=1)
+        for number, structure, kind in zip(numbers, structures, kinds, strict=True)
     )
     trailer.ApprovalStatus = "UNAPPROVED"
     return b"".join(
@@ -71,7 +82,7 @@ def build_rtstruct(series: CtSeries, structures: Sequence[Structure], settings: 
             _file_meta(str(header.SOPInstanceUID)),
             _encoded(header),
             roi_contour_sequence(items),
-            _encoded(trailer),
+            _encoded(trailer, header.get("SpecificCharacterSet")),
         )
     )
 
@@ -89,22 +100,46 @@ def leave_out_empty(structures: Sequence[Structure]) -> tuple[tuple[Structure, .
 def _checked(series: CtSeries, structures: Sequence[Structure]) -> list[StructureType]:
     if not structures:
         raise InputError("a structure set needs at least one structure, found none", reason="NO_STRUCTURES")
-    kinds = [describe_structure(structure.name) for structure in structures]
+    kinds = [_kind_of(structure) for structure in structures]
     seen: set[str] = set()
     for structure, kind in zip(structures, kinds, strict=True):
         if structure.is_empty:
             raise InputError(f"{kind.name} has no voxel; a ROI needs a contour", reason="EMPTY_STRUCTURE")
-        if not 0 < len(kind.name) <= MAX_NAME_LENGTH or not kind.name.isascii() or not kind.name.isprintable():
-            raise InputError(
-                f"ROI names are 1 to {MAX_NAME_LENGTH} ASCII characters, found {len(kind.name)}: {kind.name[:64]!a}",
-                reason="BAD_ROI_NAME",
-            )
+        _require_writable_name(kind.name, own=structure.roi is not None)
         _require_plain(structure.description)
-        if kind.name.casefold() in seen:
+        if structure.roi is None and kind.name.casefold() in seen:
             raise InputError(f"two structures are called {kind.name}", reason="DUPLICATE_ROI_NAME")
         seen.add(kind.name.casefold())
         _require_same_grid(series, structure, kind.name)
+    if len(set(roi_numbers(structures))) < len(structures):
+        raise InputError("two structures have the same ROI number", reason="DUPLICATE_ROI_NAME")
     return kinds
+
+
+def roi_numbers(structures: Sequence[Structure]) -> tuple[int, ...]:
+    """Each structure's ROI Number: its own where it has one, else the next that is free, from 1."""
+    taken = {structure.roi.number for structure in structures if structure.roi is not None}
+    free = (number for number in count(1) if number not in taken)
+    return tuple(next(free) if structure.roi is None else structure.roi.number for structure in structures)
+
+
+def _kind_of(structure: Structure) -> StructureType:
+    roi = structure.roi
+    if roi is None:
+        return describe_structure(structure.name)
+    return StructureType(name=roi.name, interpreted_type=roi.interpreted_type, colour_rgb=roi.colour_rgb)
+
+
+def _require_writable_name(name: str, *, own: bool) -> None:
+    """16 plain characters, or for another system's ROI 64 printable ones of any script but a backslash."""
+    longest = _MAX_OWN_NAME_LENGTH if own else MAX_NAME_LENGTH
+    plain = name.isprintable() and "\\" not in name and (own or name.isascii())
+    if not (0 < len(name) <= longest and plain):
+        raise InputError(
+            f"ROI names are 1 to {longest} {'printable' if own else 'ASCII'} characters, "
+            f"found {len(name)}: {name[:64]!a}",
+            reason="BAD_ROI_NAME",
+        )
 
 
 def _require_plain(description: str) -> None:
@@ -152,7 +187,8 @@ def _observation_item(number: int, structure: Structure, kind: StructureType) ->
     item = Dataset()
     item.ObservationNumber = number
     item.ReferencedROINumber = number
-    item.ROIObservationLabel = kind.name
+    if len(kind.name) <= _MAX_OBSERVATION_LABEL_LENGTH:
+        item.ROIObservationLabel = kind.name
     if structure.description:
         item.ROIObservationDescription = structure.description
     item.RTROIInterpretedType = kind.interpreted_type
@@ -173,10 +209,11 @@ def _file_meta(sop_instance_uid: str) -> bytes:
     return raw.getvalue()
 
 
-def _encoded(dataset: Dataset) -> bytes:
+def _encoded(dataset: Dataset, character_set: str | list[str] | None = None) -> bytes:
+    """The data set's bytes; texts in its own character set, or in the one that was given before it in the file."""
     raw = BytesIO()
     buffer = DicomFileLike(raw)
     buffer.is_little_endian = True
     buffer.is_implicit_VR = True
-    write_dataset(buffer, dataset)
+    write_dataset(buffer, dataset, parent_encoding=convert_encodings(character_set))
     return raw.getvalue()
