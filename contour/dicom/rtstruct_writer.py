@@ -187,7 +187,7 @@ def _observation_item(number: int, structure: Structure, kind: StructureType) ->
     item = Dataset()
     item.ObservationNumber = number
     item.ReferencedROINumber = number
-    if len(kind.name) <= _MAX_OBSERVATION_LABEL_LENGTH:
+    if len(kind.name.encode()) <= _MAX_OBSERVATION_LABEL_LENGTH:
         item.ROIObservationLabel = kind.name
     if structure.description:
         item.ROIObservationDescription = structure.description
