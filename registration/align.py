@@ -21,17 +21,21 @@ from registration.errors import AlignmentError
 from registration.foreground import body_mask
 from registration.grid import Coordinates
 from registration.inverse import Inverse, invert_field
+from registration.keypoints import lattice_about
+from registration.matching import PointMatches, field_from_matches, match_keypoints
 from registration.plausibility import JacobianSummary, jacobian_summary, unfolded
 from registration.rigid import RigidResult, align_rigid
-from registration.transform import Alignment, RigidTransform
+from registration.transform import Alignment, DisplacementField, RigidTransform
 from registration.volume import Volume
 
 OnFraction = Callable[[str, float], None]
-"""Told a stage (`rigid`, `deformable`, `inverse`) and how much of it is done, 0 to 1; what it raises stops the work."""
+"""Told a stage (`rigid`, `keypoints`, `deformable`, `inverse`) and how much of it is done; what it raises stops all."""
 
 Method = Literal["rigid", "deformable"]
+Keypoints = Literal["off", "check", "steer"]
 
 _LEAST_VOXELS = 8
+_STEERING_MM = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,8 @@ class AlignSettings:
         method: `rigid` stops at set-up; `deformable` goes on by local correlation.
         invertible: Folds are smoothed away, so that every cell of the field keeps a positive volume; without it they
             are counted only.
+        keypoints: `check` matches feature points beside the dense field, as its witness; `steer` starts the dense
+            field from them as well, which makes the witness partial; `off` does neither.
         device: `cpu`, `cuda`, or `auto` for a GPU where there is one.
         deformable: Levels and weights.
 
@@ -51,12 +57,15 @@ class AlignSettings:
 
     method: Method = "deformable"
     invertible: bool = True
+    keypoints: Keypoints = "check"
     device: str = "cpu"
     deformable: DeformableSettings = field(default_factory=DeformableSettings)
 
     def __post_init__(self) -> None:
         if self.method not in {"rigid", "deformable"}:
             raise AlignmentError(f"method must be rigid or deformable, found {self.method!r}")
+        if self.keypoints not in {"off", "check", "steer"}:
+            raise AlignmentError(f"keypoints must be off, check or steer, found {self.keypoints!r}")
         if self.device not in {"auto", "cpu"} and not self.device.startswith("cuda"):
             raise AlignmentError(f"device must be auto, cpu or cuda, found {self.device!r}")
 
@@ -70,6 +79,7 @@ class AlignmentResult:
         inverse: v in x = y + v(y), with y a moving point after the rigid part is undone; None for a rigid alignment.
         rigid: What speaks for the set-up.
         body: The fixed patient, on a lattice of about 4 mm.
+        matches: Feature points found in both scans; None where none were looked for.
         jacobian: Local volume ratios in the body; None for a rigid alignment.
         stage_seconds: Names and seconds, in order.
     """
@@ -78,6 +88,7 @@ class AlignmentResult:
     inverse: Inverse | None
     rigid: RigidResult
     body: Volume
+    matches: PointMatches | None
     jacobian: JacobianSummary | None
     stage_seconds: tuple[tuple[str, float], ...]
 
@@ -128,8 +139,20 @@ def align(
     )
     if rules.method == "rigid":
         return AlignmentResult(
-            alignment=frames, inverse=None, rigid=found, body=body, jacobian=None, stage_seconds=clock.stages
+            alignment=frames,
+            inverse=None,
+            rigid=found,
+            body=body,
+            matches=None,
+            jacobian=None,
+            stage_seconds=clock.stages,
         )
+    matches = None
+    if rules.keypoints != "off":
+        tell("keypoints", 0.0)
+        matches = match_keypoints(fixed, moving, found.transform, body)
+        clock.end("keypoints")
+        tell("keypoints", 1.0)
     displaced = deform(
         fixed,
         moving,
@@ -137,6 +160,7 @@ def align(
         body,
         rules.deformable,
         device=device,
+        start=_steered(matches, found.transform, fixed) if rules.keypoints == "steer" else None,
         on_fraction=lambda fraction: tell("deformable", fraction),
     )
     if rules.invertible:
@@ -151,6 +175,7 @@ def align(
         inverse=back,
         rigid=found,
         body=body,
+        matches=matches,
         jacobian=jacobian_summary(displaced, body),
         stage_seconds=clock.stages,
     )
@@ -160,6 +185,10 @@ def there_and_back_mm(forward: Alignment, backward: Alignment, points_xyz_mm: Co
     """How far each fixed point misses itself by way of two alignments made on their own; (n, 3) to (n,)."""
     missed = backward.map_points(forward.map_points(points_xyz_mm)) - points_xyz_mm
     return np.asarray(np.linalg.norm(missed, axis=-1))
+
+
+def _steered(matches: PointMatches | None, rigid: RigidTransform, fixed: Volume) -> DisplacementField | None:
+    return None if matches is None else field_from_matches(matches, rigid, lattice_about(fixed.grid, _STEERING_MM))
 
 
 def _device(name: str) -> torch.device:
