@@ -7,6 +7,22 @@ from typing import Protocol
 STAGES = ("read", "body", "network", "restore", "clean-up", "write", "verify")
 """The stages of the planning walk, in order."""
 
+DAILY_STAGES = (
+    "read",
+    "rigid",
+    "keypoints",
+    "deformable",
+    "inverse",
+    "backward",
+    "network",
+    "carry",
+    "drift",
+    "dose",
+    "report",
+    "write",
+)
+"""The stages of the daily walk, in order."""
+
 
 class Progress(Protocol):
     """Called with a stage's name and the fraction of it that is done; raises CancelledError to stop the work."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from pathlib import Path
 
@@ -82,3 +83,31 @@ def write_whole(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def refuse_full_folder(folder: Path) -> None:
+    """Let a new or empty folder pass.
+
+    Raises:
+        InputError: the folder holds something (OUTPUT_EXISTS), or its parent is not there (NO_SUCH_FOLDER).
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError("the output folder is not empty; expected a new or empty one", reason="OUTPUT_EXISTS")
+    if not folder.absolute().parent.is_dir():
+        raise InputError("the output folder's parent is not there", reason="NO_SUCH_FOLDER")
+
+
+def write_folder(folder: Path, files: tuple[tuple[str, bytes], ...]) -> None:
+    """All files at once: into a folder of another name beside it, flushed to disk, then renamed.
+
+    Raises:
+        OSError: the disk said no; nothing is left behind.
+    """
+    unfinished = folder.absolute().with_name(f".contour-{uuid.uuid4().hex}.part")
+    unfinished.mkdir()
+    try:
+        for name, content in files:
+            write_whole(unfinished / name, content)
+        unfinished.replace(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

@@ -26,9 +26,9 @@ class StageView(Protocol):
     ) -> None: ...
 
 
-def stage_view() -> StageView:
+def stage_view(stages: tuple[str, ...] = STAGES) -> StageView:
     """Bars where stderr is a terminal, plain lines elsewhere; stdout is left to the result."""
-    return BarStages() if sys.stderr.isatty() else PlainStages()
+    return BarStages(stages) if sys.stderr.isatty() else PlainStages()
 
 
 class PlainStages:
@@ -65,10 +65,11 @@ class PlainStages:
 class BarStages:
     """One bar per stage, appearing as the stage begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, stages: tuple[str, ...] = STAGES) -> None:
+        self._stages = stages
         self._tasks: dict[str, TaskID] = {}
         self._bars = Progress(
-            TextColumn("{task.description:<12}"),
+            TextColumn("{task.description:<17}"),
             BarColumn(bar_width=40),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
@@ -79,7 +80,8 @@ class BarStages:
         """Move the stage's bar; those before it are done."""
         if stage not in self._tasks:
             self._fill()
-            number = f"{STAGES.index(stage) + 1}/{len(STAGES)} " if stage in STAGES else ""
+            known = stage in self._stages
+            number = f"{self._stages.index(stage) + 1}/{len(self._stages)} " if known else ""
             self._tasks[stage] = self._bars.add_task(number + stage, total=1.0)
         self._bars.update(self._tasks[stage], completed=min(1.0, fraction))
 

@@ -184,10 +184,14 @@ def _polygons(structure: DrawnStructure, view: View, level: int) -> list[Coordin
 
 
 def _outlines(structure: DrawnStructure, view: View, level: int) -> list[Coordinates]:
-    """Where the plane cuts the voxels that the polygons enclose, along the voxels' edges in the slice direction."""
+    """Where the plane cuts the voxels that the polygons enclose."""
+    return outline_of(structure.voxels, view, level)
+
+
+def outline_of(voxels: Structure, view: View, level: int) -> list[Coordinates]:
+    """Where a plane cuts a structure's voxels, half-way between inside and outside; lines in picture millimetres."""
     from contourpy import contour_generator
 
-    voxels = structure.voxels
     inside = level - voxels.lower_zyx[view.normal_axis]
     if not 0 <= inside < voxels.mask_zyx.shape[view.normal_axis]:
         return []
