@@ -84,7 +84,7 @@ class AlignmentQuality:
         agreement_after: With the whole alignment.
         landmarks: Matched feature points.
         landmark_mean_mm: Mean distance of the alignment from them.
-        landmark_max_mm: The largest.
+        landmark_p95_mm: What 95 % of them stay below; a few are wrong themselves.
     """
 
     method: str
@@ -100,7 +100,7 @@ class AlignmentQuality:
     agreement_after: float | None = None
     landmarks: int | None = None
     landmark_mean_mm: float | None = None
-    landmark_max_mm: float | None = None
+    landmark_p95_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

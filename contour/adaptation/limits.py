@@ -72,7 +72,7 @@ class RegistrationLimits:
     """Of the alignment."""
 
     landmark_mean_mm: Ceiling
-    landmark_max_mm: Ceiling
+    landmark_p95_mm: Ceiling
     jacobian_minimum: Floor
     jacobian_maximum: Ceiling
     folded_percent: Ceiling

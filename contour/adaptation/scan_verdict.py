@@ -11,86 +11,114 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from contour.adaptation.evidence import mean_agreement
 from contour.adaptation.fraction_report import AlignmentQuality
 from contour.adaptation.judgement import Judgement
 from contour.adaptation.limits import Verdict
 from contour.adaptation.scan_check import CopyEvidence
+from contour.adaptation.trust import Scene
 from contour.errors import Finding
-from registration.align import AlignmentResult
 from registration.errors import AlignmentError
 from registration.foreground import body_mask
+from registration.matching import match_keypoints
 from registration.rigid import align_rigid
 from registration.volume import Volume
 
-LEAST_BONE = 0.7
-"""Correlation of bone after set-up; below it the scan is another patient's, another region's or flipped."""
+LEAST_BONE = 0.75
+"""Local correlation in and about bone after the whole alignment: 0.98 of the same patient, 0.24 to 0.54 of another."""
 LEAST_MATCHES = 0.35
-"""Share of feature points found again."""
+"""Share of feature points found again: from 0.55 of the same patient, up to 0.29 of another."""
+LEAST_AGREEMENT = 0.7
+DOUBTFUL_AGREEMENT = 0.92
+"""Local correlation inside the body: from 0.93 of the same patient, up to 0.91 of a mirrored one."""
+DOUBTFUL_INVERSE_MM = 4.0
 LEAST_OVERLAP = 0.5
 _MOST_IDENTICAL = 0.98
-_MOST_GRAIN = 0.98
-_FLIP_GAIN = 0.08
+_MOST_GRAIN = 0.95
+_FLIP_GAIN = 0.05
+_BONE_HU = (300.0, 2500.0)
+_MOST_POINTS = 20_000
 _AXES = ("head and feet", "front and back", "left and right")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
-    """A mirrored version of the day's scan, and how well its bone fits."""
+    """A mirrored version of the day's scan, and the share of its feature points that is found again."""
 
     exchanged: str
-    bone_agreement: float
+    matched_share: float
 
 
-def judge_scan(
-    daily: Volume, plan: Volume, aligned: AlignmentResult, quality: AlignmentQuality, copy: CopyEvidence
-) -> tuple[Judgement, ...]:
+def judge_scan(scene: Scene, plan: Volume, quality: AlignmentQuality, copy: CopyEvidence) -> tuple[Judgement, ...]:
     """Nothing for a scan of the day of this patient; else what it seems to be."""
-    found: list[Judgement] = []
     if copy.identical >= _MOST_IDENTICAL or copy.noise_correlation >= _MOST_GRAIN:
-        found.append(
+        text = "the daily scan holds the plan CT's own voxels, noise and all; expected a scan of the day"
+        return (
             _judged(
-                "REFUSE",
-                "UNCHANGED_COPY",
-                "the daily scan holds the plan CT's own voxels, noise and all; expected a scan of the day",
-                identical=copy.identical,
-                noise_correlation=copy.noise_correlation,
-            )
+                "REFUSE", "UNCHANGED_COPY", text, identical=copy.identical, noise_correlation=copy.noise_correlation
+            ),
         )
-        return tuple(found)
-    share = aligned.matches.share if aligned.matches is not None else 1.0
-    bone = aligned.rigid.bone_agreement
-    if bone < LEAST_BONE or share < LEAST_MATCHES:
-        flip = better_flip(daily, plan, aligned)
-        figures = {"bone_agreement": bone, "matched_share": share, "overlap": aligned.rigid.overlap}
-        if flip is not None:
-            text = f"the daily scan fits better with {flip.exchanged} exchanged: its header or its voxels are flipped"
-            found.append(_judged("REFUSE", "FLIPPED_SCAN", text, **figures, flipped=flip.bone_agreement))
-        else:
-            text = "bones and feature points of the daily scan are not those of the plan: another patient or region"
-            found.append(_judged("REFUSE", "OTHER_PATIENT_OR_REGION", text, **figures))
-    elif aligned.rigid.overlap < LEAST_OVERLAP:
+    aligned = scene.aligned
+    share = 1.0 if aligned.matches is None else aligned.matches.share
+    bone = agreement_in_bone(scene)
+    agreement = 1.0 if quality.agreement_after is None else quality.agreement_after
+    inverse_mm = quality.inverse_consistency_p95_mm or 0.0
+    figures = {
+        "bone_agreement": 1.0 if bone is None else bone,
+        "matched_share": share,
+        "body_agreement": agreement,
+        "inverse_consistency_p95_mm": inverse_mm,
+        "overlap": aligned.rigid.overlap,
+    }
+    stranger = (bone is not None and bone < LEAST_BONE) or share < LEAST_MATCHES or agreement < LEAST_AGREEMENT
+    doubtful = agreement < DOUBTFUL_AGREEMENT or inverse_mm > DOUBTFUL_INVERSE_MM
+    flip = better_flip(scene.daily, plan, share) if stranger or doubtful else None
+    if flip is not None:
+        text = f"the daily scan fits better with {flip.exchanged} exchanged: its header or its voxels are flipped"
+        return (_judged("REFUSE", "FLIPPED_SCAN", text, **figures, flipped_share=flip.matched_share),)
+    if stranger:
+        text = "bones and feature points of the daily scan are not those of the plan: another patient or region"
+        return (_judged("REFUSE", "OTHER_PATIENT_OR_REGION", text, **figures),)
+    found: list[Judgement] = []
+    if agreement < DOUBTFUL_AGREEMENT and inverse_mm > DOUBTFUL_INVERSE_MM:
+        text = "the scans fit each other badly: make sure that this is the patient, and look at the whole alignment"
+        found.append(_judged("LOOK", "MAYBE_OTHER_PATIENT", text, **figures))
+    if aligned.rigid.overlap < LEAST_OVERLAP:
         text = f"the plan CT covers {aligned.rigid.overlap:.0%} of the patient in the daily scan only"
         found.append(_judged("LOOK", "LITTLE_OVERLAP", text, overlap=aligned.rigid.overlap))
     return tuple(found)
 
 
-def better_flip(daily: Volume, plan: Volume, aligned: AlignmentResult) -> Flip | None:
-    """The mirrored version of the day's scan whose bone fits clearly better, if any does."""
+def agreement_in_bone(scene: Scene) -> float | None:
+    """Mean local correlation at bone inside the body after the whole alignment; None where there is too little bone."""
+    daily, body = scene.daily, scene.aligned.body
+    values = np.asarray(daily.values_zyx)
+    index = np.argwhere((values > _BONE_HU[0]) & (values < _BONE_HU[1]))
+    order = np.random.default_rng(20260000).permutation(index.shape[0])[:_MOST_POINTS]
+    points = daily.grid.to_point_xyz_mm(index[np.sort(order)].astype(np.float64))
+    at = np.rint(body.grid.to_index_zyx(points)).astype(int)
+    at = np.clip(at, 0, np.asarray(body.grid.shape_zyx) - 1)
+    points = points[np.asarray(body.values_zyx)[at[:, 0], at[:, 1], at[:, 2]]]
+    return mean_agreement(scene.agreement, points) if points.shape[0] > _MOST_POINTS // 100 else None
+
+
+def better_flip(daily: Volume, plan: Volume, share: float) -> Flip | None:
+    """The mirrored version of the day's scan of which clearly more feature points are found again, if there is one."""
     best: Flip | None = None
     for axis, exchanged in enumerate(_AXES):
-        order = _axis_of(daily, axis)
-        mirrored = Volume(grid=daily.grid, values_zyx=np.flip(daily.values_zyx, order).copy())
+        mirrored = Volume(grid=daily.grid, values_zyx=np.flip(daily.values_zyx, _array_axis(daily, axis)).copy())
         try:
-            found = align_rigid(mirrored, plan, body_mask(mirrored), device=torch.device("cpu"))
+            body = body_mask(mirrored)
+            rigid = align_rigid(mirrored, plan, body, device=torch.device("cpu"))
         except AlignmentError:
             continue
-        clear = found.bone_agreement > aligned.rigid.bone_agreement + _FLIP_GAIN
-        if clear and (best is None or found.bone_agreement > best.bone_agreement):
-            best = Flip(exchanged=exchanged, bone_agreement=found.bone_agreement)
+        found = match_keypoints(mirrored, plan, rigid.transform, body).share
+        if found > share + _FLIP_GAIN and (best is None or found > best.matched_share):
+            best = Flip(exchanged=exchanged, matched_share=found)
     return best
 
 
-def _axis_of(daily: Volume, patient_axis: int) -> int:
+def _array_axis(daily: Volume, patient_axis: int) -> int:
     """The array axis that runs nearest to head-feet, front-back or left-right."""
     along = np.abs(np.asarray(daily.grid.axes_xyz))[:, ::-1]
     return int(np.argmax(along[:, patient_axis]))

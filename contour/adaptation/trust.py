@@ -117,7 +117,7 @@ def alignment_quality(scene: Scene, method: str) -> AlignmentQuality:
         agreement_after=mean_agreement(scene.agreement, points),
         landmarks=None if aligned.matches is None else aligned.matches.count,
         landmark_mean_mm=None if off is None else float(off.mean()),
-        landmark_max_mm=None if off is None else float(off.max()),
+        landmark_p95_mm=None if off is None else float(np.percentile(off, 95)),
     )
 
 

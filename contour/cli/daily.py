@@ -11,7 +11,7 @@ from contour.cli.options import address, folder_of_models
 from contour.errors import UntrustworthyResultError
 
 if TYPE_CHECKING:
-    from contour.cli.daily_local import DailyDone, DailyRequest
+    from contour.cli.daily_local import DailyDone
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -77,18 +77,14 @@ def daily(
         models_dir=models_dir,
     )
     with stage_view(DAILY_STAGES) as progress:
-        done = daily_here(request, progress=progress) if server is None else _there(request, server, progress)
+        if server is None:
+            done = daily_here(request, progress=progress)
+        else:
+            from contour.cli.daily_remote import daily_there
+
+            done = daily_there(request, server=server, progress=progress)
     write_folder(out, done.files)
     _report(done, out)
-
-
-def _there(request: DailyRequest, server: str, progress: object) -> DailyDone:
-    from typing import cast
-
-    from contour.cli.daily_remote import daily_there
-    from contour.progress import Progress
-
-    return daily_there(request, server=server, progress=cast(Progress, progress))
 
 
 def _report(done: DailyDone, out: Path) -> None:

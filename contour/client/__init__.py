@@ -18,6 +18,7 @@ from types import TracebackType
 from google.longrunning import operations_pb2, operations_pb2_grpc
 
 from contour.client.connection import Connection
+from contour.client.courses import CourseClient, CourseHandle, FractionDone, PlanHandle
 from contour.client.errors import error_of_status, finding_of
 from contour.client.upload import UPLOAD, Upload, item_of
 from contour.client.values import (
@@ -52,8 +53,12 @@ from contour.v1 import (
 __all__ = [
     "UPLOAD",
     "ContourClient",
+    "CourseClient",
+    "CourseHandle",
+    "FractionDone",
     "InstalledModel",
     "JobProgress",
+    "PlanHandle",
     "Planned",
     "PlannedRemoval",
     "PlannedStructure",
@@ -78,6 +83,7 @@ class ContourClient:
         self._jobs = contouring_pb2_grpc.ContouringServiceStub(channel)
         self._models = models_pb2_grpc.ModelServiceStub(channel)
         self._operations = operations_pb2_grpc.OperationsStub(channel)
+        self.courses = CourseClient(self._connection)
 
     def upload_series(self, instances: Iterable[Path | bytes], progress: Progress = no_progress) -> SeriesHandle:
         """Send the files of one series and declare it complete. Files that are no DICOM are set aside.

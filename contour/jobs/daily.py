@@ -38,7 +38,8 @@ from contour.jobs.daily_measures import (
 )
 from contour.jobs.daily_report import Context, Facts, Measured, drawn_fraction, fraction_report, report_bytes
 from contour.jobs.daily_structures import carry_all, network_view
-from contour.jobs.daily_values import DRIFT, REPORT, DailyInputs, DailyResult, DailySettings
+from contour.jobs.daily_values import DailyInputs, DailyResult, DailySettings
+from contour.jobs.fraction_archive import DRIFT, REPORT
 from contour.preview.fraction import draw_fraction
 from contour.progress import Progress, no_progress
 from contour.segmentation import LoadedModel
@@ -98,7 +99,7 @@ def adapt_fraction(
     quality = alignment_quality(scene, settings.align.method)
     pairs = pair_targets([s.name for s in planned.structures], overrides=dict(settings.target_pairs))
     setup = measure_fraction_setup(planned, pairs, inputs, aligned)
-    doubts += judge_scan(daily, plan, aligned, quality, copy_evidence(daily, plan, aligned.alignment))
+    doubts += judge_scan(scene, plan, quality, copy_evidence(daily, plan, aligned.alignment))
     doubts += judge_alignment(quality, settings.limits.registration)
     doubts += judge_setup(setup, settings.limits.setup)
     facts = Facts(aligned=aligned, scene=scene, setup=setup, pairs=pairs)

@@ -22,7 +22,8 @@ from contour.dicom.plan_structures import PlanStructures
 from contour.dicom.rtdose_reader import read_rtdose
 from contour.errors import InputError
 from contour.jobs.daily_structures import CarriedStructure
-from contour.jobs.daily_values import DOSE_ON_PLAN, DOSE_TODAY, DailyInputs, DailySettings
+from contour.jobs.daily_values import DailyInputs, DailySettings
+from contour.jobs.fraction_archive import DOSE_ON_PLAN, DOSE_TODAY
 from registration.align import AlignmentResult
 from registration.grid import Triple
 from registration.transform import Alignment

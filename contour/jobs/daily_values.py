@@ -10,12 +10,6 @@ from contour.dicom.ct_series import CtSeries
 from contour.errors import Finding
 from registration.align import AlignSettings
 
-STRUCTURES, RIGID, DEFORMABLE = "structures.dcm", "rigid.dcm", "deformable.dcm"
-DRIFT, REPORT = "drift.json", "report.png"
-DOSE_TODAY, DOSE_ON_PLAN = "dose_today.dcm", "dose_on_plan.dcm"
-FILES = (STRUCTURES, RIGID, DEFORMABLE, DOSE_TODAY, DOSE_ON_PLAN, DRIFT, REPORT)
-"""Every file that a fraction may have."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyInputs:

@@ -15,11 +15,11 @@ from contour.errors import CancelledError, ContourError
 from contour.jobs.changes import Changes
 from contour.jobs.executor import Executor
 from contour.jobs.failures import describe_failure
-from contour.jobs.work import Work, WorkInstance
+from contour.jobs.work import FractionWork, Work, WorkInstance
 from contour.logs import job_in_logs
 from contour.progress import Progress
 from contour.store import Store
-from contour.store.records import Job, JobResult, JobState, StoredFile
+from contour.store.records import FractionInputs, Job, JobResult, JobState, StoredFile
 
 log = logging.getLogger(__name__)
 
@@ -151,20 +151,32 @@ class Dispatcher:
         self._running = None
 
     def _work(self, job: Job) -> Work:
-        stored = self._store.series.instances(job.request.series_id)
         return Work(
             job_id=job.job_id,
-            instances=tuple(
-                WorkInstance(
-                    label=instance.identity.sop_instance_uid, path=str(self._store.files.object_path(instance.sha256))
-                )
-                for instance in stored
-            ),
+            instances=self._instances(job.request.series_id),
             series_instance_uid=job.request.series_instance_uid,
             model=job.request.model,
             structures=job.request.structures or None,
             created_s=job.created_s,
             result_path=str(self._store.files.incoming_path(job.job_id)),
+            fraction=None if job.request.inputs is None else self._fraction_work(job.request.inputs),
+        )
+
+    def _fraction_work(self, inputs: FractionInputs) -> FractionWork:
+        plan = inputs.plan
+        return FractionWork(
+            plan=self._instances(plan.ct_series_id),
+            structures=self._instances(plan.structures_series_id or plan.ct_series_id),
+            dose=self._instances(plan.dose_series_id or plan.ct_series_id),
+            inputs=inputs,
+        )
+
+    def _instances(self, series_id: str) -> tuple[WorkInstance, ...]:
+        return tuple(
+            WorkInstance(
+                label=instance.identity.sop_instance_uid, path=str(self._store.files.object_path(instance.sha256))
+            )
+            for instance in self._store.series.instances(series_id)
         )
 
     def _noting(self, job_id: str) -> Progress:

@@ -10,11 +10,11 @@ Usual = tuple[tuple[str, float], ...]
 """Stage names and their usual seconds, in order."""
 
 
-def remaining_s(job: Job, ahead: tuple[Job, ...], usual_of: Callable[[str], Usual]) -> float | None:
+def remaining_s(job: Job, ahead: tuple[Job, ...], usual_of: Callable[[str, str], Usual]) -> float | None:
     """Seconds until the job is over, those of the jobs ahead included; None where there is no history yet."""
     if job.state.is_over:
         return 0.0
-    left = [_own_s(one, usual_of(one.request.model)) for one in (job, *ahead)]
+    left = [_own_s(one, usual_of(one.request.model, one.request.kind)) for one in (job, *ahead)]
     known = [seconds for seconds in left if seconds is not None]
     return sum(known) if len(known) == len(left) else None
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from pydicom.uid import CTImageStorage
+from pydicom.uid import CTImageStorage, RTDoseStorage, RTStructureSetStorage
 
-from contour.dicom.vetting import examine_instance
+from contour.dicom.element_walk import WalkLimits
+from contour.dicom.vetting import VettingLimits, examine_instance
 from contour.errors import InputError
 from contour.store.records import InstanceIdentity
+
+PLAN_OBJECT_LIMITS = VettingLimits(instance_bytes=512 * 2**20, structure=WalkLimits(elements=4_000_000))
+"""What a structure set or a dose may cost: far more elements than an image, several for each contour."""
+
+_PLAN_OBJECTS = frozenset({RTStructureSetStorage, RTDoseStorage})
 
 SET_ASIDE = frozenset({"NOT_DICOM", "NOT_CT"})
 """Reasons for which a file is left out and the rest of its series is used."""
@@ -19,6 +25,8 @@ def identify_instance(data: bytes) -> InstanceIdentity:
         InputError: as `contour.dicom.vetting.vet_instance`; NOT_CT for a broken object of another kind.
     """
     examined = examine_instance(data, wanted=frozenset())
+    if examined.problem is not None and examined.summary.sop_class_uid in _PLAN_OBJECTS:
+        examined = examine_instance(data, wanted=frozenset(), limits=PLAN_OBJECT_LIMITS)
     summary = examined.summary
     if examined.problem is not None:
         if summary.sop_class_uid and summary.sop_class_uid != CTImageStorage:

@@ -30,7 +30,7 @@ class PlanRunner:
         self._default_model = default_model
         self._warm: dict[str, LoadedModel] = {}
         if default_model in store.names():
-            self._model(default_model)
+            self.model(default_model)
 
     def models(self) -> tuple[ModelFacts, ...]:
         """Every installed model that is what its manifest says."""
@@ -52,19 +52,19 @@ class PlanRunner:
             on_fraction=lambda fraction: progress("read", fraction),
         )
         read_s = time.perf_counter() - started_s
-        model = self._model(work.model)
+        model = self.model(work.model)
         result = plan_contours(
             series,
             model,
             structures=work.structures,
             now=datetime.fromtimestamp(work.created_s, UTC).astimezone(),
-            uid_source=_uids_of(work.job_id),
+            uid_source=uids_of(work.job_id),
             progress=progress,
         )
         Path(work.result_path).write_bytes(result.rtstruct)
         return _job_result(result, read_s, model.card.version)
 
-    def _model(self, name: str) -> LoadedModel:
+    def model(self, name: str) -> LoadedModel:
         """A loaded model; the one used longest ago makes room."""
         model = self._warm.pop(name, None) or self._store.load(name, device=best_device())
         self._warm[name] = model
@@ -94,7 +94,7 @@ def _facts(card: ModelCard, *, is_default: bool) -> ModelFacts:
     )
 
 
-def _uids_of(job_id: str) -> Callable[[], str]:
+def uids_of(job_id: str) -> Callable[[], str]:
     """The same UIDs, in the same order, each time the job is run (PS3.5 B.2)."""
     namespace, count = uuid.UUID(hex=job_id), 0
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from contour.progress import Progress
-from contour.store.records import JobResult
+from contour.store.json_form import inputs_from_json
+from contour.store.records import FractionInputs, JobResult
 
-PLAN_RUNNER = "contour.jobs.plan_runner:open_plan_runner"
-"""The runner of the product: contours a planning CT."""
+PLAN_RUNNER = "contour.jobs.service_runner:open_runner"
+"""The runner of the product: contours planning CTs and works out fractions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +27,20 @@ class WorkInstance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FractionWork:
+    """What a fraction needs beside the day's scan."""
+
+    plan: tuple[WorkInstance, ...]
+    structures: tuple[WorkInstance, ...]
+    dose: tuple[WorkInstance, ...]
+    inputs: FractionInputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A job to run. Two runs of the same work give the same bytes: its clock and its UIDs are the job's.
 
-    `result_path` is where the structure set is to be written.
+    `result_path` is where the structure set, or a fraction's archive, is to be written. `instances` are the scan's.
     """
 
     job_id: str
@@ -39,6 +50,7 @@ class Work:
     structures: tuple[str, ...] | None
     created_s: float
     result_path: str
+    fraction: FractionWork | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +98,18 @@ def work_from_json(form: dict[str, Any]) -> Work:
             **form,
             "instances": tuple(WorkInstance(**instance) for instance in form["instances"]),
             "structures": None if structures is None else tuple(structures),
+            "fraction": _fraction_from_json(form.get("fraction")),
         }
     )
+
+
+def _fraction_from_json(form: dict[str, Any] | None) -> FractionWork | None:
+    if form is None:
+        return None
+    plan, structures, dose = (
+        tuple(WorkInstance(**instance) for instance in form[group]) for group in ("plan", "structures", "dose")
+    )
+    return FractionWork(plan=plan, structures=structures, dose=dose, inputs=inputs_from_json(form["inputs"]))
 
 
 def model_from_json(form: dict[str, Any]) -> ModelFacts:

@@ -16,11 +16,12 @@ import contour
 from contour.errors import ConfigError, ContourError, InputError
 from contour.jobs.memory import resident_bytes
 from contour.jobs.work import ModelFacts
-from contour.progress import STAGES
+from contour.progress import DAILY_STAGES, STAGES
 from contour.store.records import InstanceVerdict, Job, JobState, Verdict
 
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{1,47}")
 _MOST_REASONS = 100
+_ALL_STAGES = tuple(dict.fromkeys((*STAGES, *DAILY_STAGES)))
 _STAGE_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
 
@@ -68,9 +69,17 @@ class Metrics:
         self._restarts = Counter(
             "contour_worker_restarts_total", "Workers that were replaced.", ["reason"], registry=self.registry
         )
+        self._fractions = Counter(
+            "contour_fractions_total",
+            "Fractions that were worked out, by verdict.",
+            ["verdict"],
+            registry=self.registry,
+        )
+        for fraction_verdict in ("PASS", "LOOK", "REFUSE"):
+            self._fractions.labels(verdict=fraction_verdict)
         build = Gauge("contour_build_info", "Version of this software.", ["version"], registry=self.registry)
         build.labels(version=contour.__version__).set(1)
-        for stage in STAGES:
+        for stage in _ALL_STAGES:
             self._stages.labels(stage=stage)
         for verdict in Verdict:
             self._verdicts.labels(verdict=verdict.value)
@@ -85,9 +94,11 @@ class Metrics:
         self._ended.labels(outcome=job.state.value, reason=reason).inc()
         if job.failure is not None and job.failure.error in {"InputError", "SeriesRejectedError"}:
             self._rejected.labels(reason=reason).inc()
+        if job.result is not None and job.result.fraction is not None:
+            self._fractions.labels(verdict=job.result.fraction.verdict).inc()
         if job.result is not None:
             for stage, elapsed_s in job.result.stages:
-                if stage in STAGES:
+                if stage in _ALL_STAGES:
                     self._stages.labels(stage=stage).observe(elapsed_s)
 
     def judged(self, verdict: InstanceVerdict) -> None:

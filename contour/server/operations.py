@@ -17,10 +17,11 @@ from contour.jobs.changes import Changes
 from contour.jobs.dispatcher import Dispatcher
 from contour.jobs.estimates import remaining_s
 from contour.server.boundary import Places
+from contour.server.course_messages import fraction_message
 from contour.server.errors import OPERATION_BYTES, TRAILER_BYTES, status_of_failure
 from contour.server.messages import MOST_FINDINGS, MOST_FINDINGS_IN_LIST, job_message, result_message
 from contour.store import Store
-from contour.store.records import Job
+from contour.store.records import Job, JobResult, StoredFile
 from contour.v1 import contouring_pb2
 
 PREFIX = "operations/"
@@ -51,8 +52,14 @@ class JobView:
         if job.failure is not None:
             operation.error.CopyFrom(status_of_failure(job.failure, job_id=job.job_id, most_bytes=most_bytes))
         elif job.result is not None and job.file is not None:
-            operation.response.CopyFrom(_packed(result_message(job.result, job.file, most_findings=most_findings)))
+            operation.response.CopyFrom(_packed(_response(job, job.result, job.file, most_findings)))
         return operation
+
+
+def _response(job: Job, result: JobResult, file: StoredFile, most_findings: int) -> Message:
+    if result.fraction is not None:
+        return fraction_message(job, result.fraction, result, most_findings=most_findings)
+    return result_message(result, file, most_findings=most_findings)
 
 
 class OperationsServicer:

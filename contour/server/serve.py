@@ -24,6 +24,7 @@ from contour.jobs.dispatcher import Dispatcher
 from contour.jobs.embedded import EmbeddedExecutor, EmbeddedSettings
 from contour.jobs.executor import Executor
 from contour.jobs.work import PLAN_RUNNER, ModelFacts, RunnerSettings
+from contour.server.adaptation_service import AdaptationServicer
 from contour.server.boundary import ErrorBoundary, Places
 from contour.server.config import ServerConfig, split_address
 from contour.server.contouring_service import ContouringServicer
@@ -32,13 +33,14 @@ from contour.server.model_service import ModelServicer
 from contour.server.operations import JobView, OperationsServicer
 from contour.server.series_service import SeriesServicer
 from contour.store import Store, StoreSettings, UploadLimits
-from contour.v1 import contouring_pb2_grpc, models_pb2_grpc, series_pb2_grpc
+from contour.v1 import adaptation_pb2_grpc, contouring_pb2_grpc, models_pb2_grpc, series_pb2_grpc
 
 log = logging.getLogger(__name__)
 
 SERVICES = (
     "contour.v1.SeriesService",
     "contour.v1.ContouringService",
+    "contour.v1.AdaptationService",
     "contour.v1.ModelService",
     "google.longrunning.Operations",
 )
@@ -180,6 +182,18 @@ class _Server:
             stopped=self._stopped,
         )
         contouring_pb2_grpc.add_ContouringServiceServicer_to_server(contouring, server)
+        adaptation = AdaptationServicer(
+            self._store,
+            self._dispatcher,
+            view,
+            models=models,
+            queue_limit=config.limits.queued_jobs,
+            changes=self._changes,
+            places=watches,
+            stopping=self._stopping,
+            stopped=self._stopped,
+        )
+        adaptation_pb2_grpc.add_AdaptationServiceServicer_to_server(adaptation, server)
         models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(models), server)
         operations = OperationsServicer(
             self._store, self._dispatcher, view, changes=self._changes, places=watches, stopped=self._stopped

@@ -13,6 +13,7 @@ from types import TracebackType
 from sqlalchemy import select
 
 from contour.errors import ConfigError
+from contour.store.course_store import CourseStore
 from contour.store.database import Database
 from contour.store.files import FileStore
 from contour.store.job_store import JobStore
@@ -54,6 +55,7 @@ class Store:
         self.files = FileStore(folder, quota_bytes=settings.quota_bytes)
         self.series = SeriesStore(self._database, self.files, limits=settings.limits, clock_s=clock_s)
         self.jobs = JobStore(self._database, self.files, clock_s=clock_s)
+        self.courses = CourseStore(self._database, self.files, clock_s=clock_s)
         swept = self._sweep()
         queued, given_up = self.jobs.recover(most_attempts=settings.most_attempts)
         log.info("store opened: %d orphans swept, %d jobs queued again, %d given up", swept, queued, given_up)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
 from contour.errors import ConfigError, ResourceLimitError
+from contour.store.migrations import migrate
 from contour.store.tables import SCHEMA_VERSION, SchemaRow, Table
 
 BUSY_TIMEOUT_S = 15
@@ -83,6 +84,9 @@ class Database:
         with self.write() as session:
             if known:
                 found = session.scalar(select(SchemaRow.version))
+                if found is not None and found < SCHEMA_VERSION:
+                    migrate(session.connection(), found)
+                    return
                 if found != SCHEMA_VERSION:
                     self._engine.dispose()
                     raise ConfigError(

@@ -13,9 +13,16 @@ import contour
 from contour.errors import NotFoundError, NotReadyError, ResourceLimitError
 from contour.store.database import Database
 from contour.store.files import FileStore, is_id
-from contour.store.json_form import failure_from_json, failure_to_json, result_from_json, result_to_json
+from contour.store.json_form import (
+    failure_from_json,
+    failure_to_json,
+    inputs_from_json,
+    inputs_to_json,
+    result_from_json,
+    result_to_json,
+)
 from contour.store.paging import page_of, start_of_page
-from contour.store.records import Failure, Job, JobRequest, JobResult, JobState, Page, StoredFile
+from contour.store.records import PLAN_JOB, Failure, Job, JobRequest, JobResult, JobState, Page, StoredFile
 from contour.store.series_rows import unreferenced
 from contour.store.tables import JobRow, SeriesRow, StageRow
 
@@ -43,34 +50,9 @@ class JobStore:
             if request_id:
                 earlier = session.scalar(select(JobRow).where(JobRow.request_id == request_id))
                 if earlier is not None:
-                    return _describe(session, earlier)
-            series = session.scalar(select(SeriesRow).where(SeriesRow.series_id == request.series_id))
-            if series is None:
-                raise NotFoundError("no series has this id", reason="SERIES_NOT_FOUND")
-            if not series.complete:
-                raise NotReadyError("the series is still open; complete it first", reason="SERIES_NOT_COMPLETE")
-            waiting = _count(session, JobState.QUEUED)
-            if waiting >= queue_limit:
-                raise ResourceLimitError(f"{waiting} jobs are waiting, the most there may be", reason="QUEUE_FULL")
-            row = JobRow(
-                job_id=uuid.uuid4().hex,
-                request_id=request_id or None,
-                series_id=request.series_id,
-                series_instance_uid=request.series_instance_uid,
-                model=request.model,
-                model_version=request.model_version,
-                structures=list(request.structures),
-                software_version=request.software_version,
-                state=JobState.QUEUED.value,
-                stage="",
-                fraction=0.0,
-                attempt=0,
-                cancel_requested=False,
-                created_s=self._clock_s(),
-            )
-            session.add(row)
-            session.flush()
-            return _describe(session, row)
+                    return describe_job(session, earlier)
+            row = queued_row(session, request, request_id, queue_limit=queue_limit, now_s=self._clock_s())
+            return describe_job(session, row)
 
     def get(self, job_id: str) -> Job:
         """One job.
@@ -79,7 +61,7 @@ class JobStore:
             NotFoundError: JOB_NOT_FOUND.
         """
         with self._database.read() as session:
-            return _describe(session, _job_row(session, job_id))
+            return describe_job(session, _job_row(session, job_id))
 
     def listing(self, *, page_size: int = 0, page_token: str = "", series_id: str = "") -> Page[Job]:
         """Jobs, newest first."""
@@ -91,7 +73,7 @@ class JobStore:
             if series_id:
                 query = query.where(JobRow.series_id == series_id)
             rows = session.scalars(query).all()
-            return page_of(rows, count, key=lambda row: row.sequence, describe=lambda row: _describe(session, row))
+            return page_of(rows, count, key=lambda row: row.sequence, describe=lambda row: describe_job(session, row))
 
     def claim(self) -> Job | None:
         """Start the job that waits longest; None where none does."""
@@ -106,7 +88,7 @@ class JobStore:
             row.started_s = self._clock_s()
             row.software_version = contour.__version__
             session.flush()
-            return _describe(session, row)
+            return describe_job(session, row)
 
     def note_progress(self, job_id: str, *, stage: str, fraction: float) -> None:
         """Remember where a running job stands."""
@@ -154,7 +136,7 @@ class JobStore:
             elif row.state == JobState.RUNNING.value:
                 row.cancel_requested = True
             session.flush()
-            return _describe(session, row)
+            return describe_job(session, row)
 
     def recover(self, *, most_attempts: int) -> tuple[int, int]:
         """After a start: queue again what was running when the server died. How many were queued, and given up.
@@ -211,14 +193,14 @@ class JobStore:
                 (JobRow.state == JobState.RUNNING.value)
                 | ((JobRow.state == JobState.QUEUED.value) & (JobRow.sequence < place))
             )
-            return tuple(_describe(session, row) for row in session.scalars(query) if row.job_id != job.job_id)
+            return tuple(describe_job(session, row) for row in session.scalars(query) if row.job_id != job.job_id)
 
-    def usual_stage_seconds(self, model: str) -> tuple[tuple[str, float], ...]:
-        """Median duration of each stage in the latest jobs with this model, in the order of the stages."""
+    def usual_stage_seconds(self, model: str, kind: str = PLAN_JOB) -> tuple[tuple[str, float], ...]:
+        """Median duration of each stage in the latest jobs of a kind with this model, in the order of the stages."""
         with self._database.read() as session:
             latest = (
                 select(JobRow.job_id)
-                .where(JobRow.model == model, JobRow.state == JobState.SUCCEEDED.value)
+                .where(JobRow.model == model, JobRow.kind == kind, JobRow.state == JobState.SUCCEEDED.value)
                 .order_by(JobRow.sequence.desc())
                 .limit(HISTORY_JOBS)
                 .subquery()
@@ -228,6 +210,47 @@ class JobStore:
             for stage, elapsed_s in session.execute(query.order_by(StageRow.sequence)):
                 durations.setdefault(stage, []).append(elapsed_s)
         return tuple((stage, statistics.median(values)) for stage, values in durations.items())
+
+
+def queued_row(session: Session, request: JobRequest, request_id: str, *, queue_limit: int, now_s: float) -> JobRow:
+    """A new row at the end of the queue, in the caller's transaction.
+
+    Raises:
+        NotFoundError: SERIES_NOT_FOUND.
+        NotReadyError: SERIES_NOT_COMPLETE.
+        ResourceLimitError: QUEUE_FULL.
+    """
+    needed = (request.series_id, *(request.inputs.plan.series_ids if request.inputs else ()))
+    for series_id in dict.fromkeys(needed):
+        series = session.scalar(select(SeriesRow).where(SeriesRow.series_id == series_id))
+        if series is None:
+            raise NotFoundError("no series has this id", reason="SERIES_NOT_FOUND")
+        if not series.complete:
+            raise NotReadyError("the series is still open; complete it first", reason="SERIES_NOT_COMPLETE")
+    waiting = _count(session, JobState.QUEUED)
+    if waiting >= queue_limit:
+        raise ResourceLimitError(f"{waiting} jobs are waiting, the most there may be", reason="QUEUE_FULL")
+    row = JobRow(
+        job_id=uuid.uuid4().hex,
+        request_id=request_id or None,
+        series_id=request.series_id,
+        series_instance_uid=request.series_instance_uid,
+        model=request.model,
+        model_version=request.model_version,
+        structures=list(request.structures),
+        software_version=request.software_version,
+        kind=request.kind,
+        inputs=None if request.inputs is None else inputs_to_json(request.inputs),
+        state=JobState.QUEUED.value,
+        stage="",
+        fraction=0.0,
+        attempt=0,
+        cancel_requested=False,
+        created_s=now_s,
+    )
+    session.add(row)
+    session.flush()
+    return row
 
 
 _CANCELLED = Failure(error="CancelledError", reason="CANCELLED", message="the job was cancelled")
@@ -258,7 +281,8 @@ def _queue_place(session: Session, row: JobRow) -> int:
     return (before or 0) + 1
 
 
-def _describe(session: Session, row: JobRow) -> Job:
+def describe_job(session: Session, row: JobRow) -> Job:
+    """A job as the store hands it out."""
     file = None
     if row.result_sha256 is not None and row.result_bytes is not None:
         file = StoredFile(sha256=row.result_sha256, size_bytes=int(row.result_bytes))
@@ -271,6 +295,7 @@ def _describe(session: Session, row: JobRow) -> Job:
             model_version=row.model_version,
             structures=tuple(row.structures),
             software_version=row.software_version,
+            inputs=None if row.inputs is None else inputs_from_json(row.inputs),
         ),
         state=JobState(row.state),
         stage=row.stage,

@@ -6,7 +6,16 @@ from dataclasses import asdict
 from typing import Any
 
 from contour.errors import Finding
-from contour.store.records import Failure, JobResult, ResultRemoval, ResultRow
+from contour.store.records import (
+    Failure,
+    FractionInputs,
+    FractionOutcome,
+    JobResult,
+    MemberFile,
+    PlanSource,
+    ResultRemoval,
+    ResultRow,
+)
 
 Json = dict[str, Any]
 
@@ -51,6 +60,7 @@ def result_to_json(result: JobResult) -> Json:
         "stages": [list(stage) for stage in result.stages],
         "warnings": [finding_to_json(finding) for finding in result.warnings],
         "removals": [asdict(removal) for removal in result.removals],
+        "fraction": None if result.fraction is None else asdict(result.fraction),
     }
 
 
@@ -63,4 +73,22 @@ def result_from_json(form: Json) -> JobResult:
         stages=tuple((str(stage), float(elapsed_s)) for stage, elapsed_s in form["stages"]),
         warnings=tuple(finding_from_json(finding) for finding in form["warnings"]),
         removals=tuple(ResultRemoval(**removal) for removal in form["removals"]),
+        fraction=_outcome_from_json(form.get("fraction")),
     )
+
+
+def inputs_to_json(inputs: FractionInputs) -> Json:
+    """What a fraction job needs, as plain JSON."""
+    return asdict(inputs)
+
+
+def inputs_from_json(form: Json) -> FractionInputs:
+    """The inputs that `inputs_to_json` was given."""
+    return FractionInputs(**{**form, "plan": PlanSource(**form["plan"])})
+
+
+def _outcome_from_json(form: Json | None) -> FractionOutcome | None:
+    if form is None:
+        return None
+    files = tuple(MemberFile(**file) for file in form["files"])
+    return FractionOutcome(verdict=form["verdict"], report=form["report"], files=files)

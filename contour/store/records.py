@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from contour.errors import Finding
 
@@ -81,9 +81,43 @@ class StoredSeries:
     set_aside: tuple[Finding, ...]
 
 
+PLAN_JOB, FRACTION_JOB = "plan", "fraction"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSource:
+    """Where a plan to adapt lies in the store; empty texts where there is only one choice, or none.
+
+    `planned_fractions` is 0 where it is not known.
+    """
+
+    ct_series_id: str
+    ct_series_instance_uid: str = ""
+    structures_series_id: str = ""
+    structures_sop_instance_uid: str = ""
+    dose_series_id: str = ""
+    planned_fractions: int = 0
+
+    @property
+    def series_ids(self) -> tuple[str, ...]:
+        """Every series that the plan needs, each once."""
+        named = (self.ct_series_id, self.structures_series_id, self.dose_series_id)
+        return tuple(dict.fromkeys(one for one in named if one))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FractionInputs:
+    """What a fraction job needs beside the day's scan, which is the job's own series."""
+
+    plan: PlanSource
+    fraction: int = 0
+    limits_toml: str = ""
+    course_id: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """What was asked of a job, and what it takes to run it again."""
+    """What was asked of a job, and what it takes to run it again; `inputs` of a fraction job."""
 
     series_id: str
     series_instance_uid: str | None
@@ -91,6 +125,12 @@ class JobRequest:
     model_version: str
     structures: tuple[str, ...]
     software_version: str
+    inputs: FractionInputs | None = None
+
+    @property
+    def kind(self) -> str:
+        """PLAN_JOB or FRACTION_JOB."""
+        return PLAN_JOB if self.inputs is None else FRACTION_JOB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +167,24 @@ class ResultRemoval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberFile:
+    """A file inside a fraction's archive."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FractionOutcome:
+    """What a fraction job gave: its report as JSON (`contour.adaptation.fraction_report`), the files in its archive."""
+
+    verdict: str
+    report: dict[str, Any]
+    files: tuple[MemberFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
     """What a job gave, apart from the file itself. `stages` are names and seconds, in order.
 
@@ -139,6 +197,7 @@ class JobResult:
     stages: tuple[tuple[str, float], ...]
     warnings: tuple[Finding, ...] = ()
     removals: tuple[ResultRemoval, ...] = ()
+    fraction: FractionOutcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,3 +234,28 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CourseEntry:
+    """A fraction of a course: its number and the job that it is."""
+
+    number: int
+    job: Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """A plan and its fractions, by number."""
+
+    course_id: str
+    label: str
+    plan: PlanSource
+    created_s: float
+    fractions: tuple[CourseEntry, ...]
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Numbers before the last fraction that are not there."""
+        held = {entry.number for entry in self.fractions}
+        return tuple(number for number in range(1, max(held, default=0)) if number not in held)

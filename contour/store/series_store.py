@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import func, select
 
 from contour.errors import Finding, InputError, NotFoundError, NotReadyError, ResourceLimitError, SeriesRejectedError
+from contour.store.course_store import courses_on
 from contour.store.database import Database
 from contour.store.files import FileStore, is_id
 from contour.store.json_form import finding_to_json
@@ -225,7 +226,7 @@ class SeriesStore:
         """Delete a series, its jobs and every file that only they referred to.
 
         Raises:
-            NotReadyError: one of its jobs is not over (SERIES_IN_USE).
+            NotReadyError: one of its jobs is not over, or a course needs it (SERIES_IN_USE).
         """
         with self._accepting:
             with self._database.write() as session:
@@ -235,6 +236,8 @@ class SeriesStore:
                     raise NotReadyError(
                         "a job on this series is not over; cancel it or wait for it", reason="SERIES_IN_USE"
                     )
+                if courses_on(session, series_id):
+                    raise NotReadyError("a course needs the series; delete the course first", reason="SERIES_IN_USE")
                 query = select(InstanceRow.sha256).where(InstanceRow.series_id == series_id)
                 hashes = {*session.scalars(query), *(job.result_sha256 for job in jobs if job.result_sha256)}
                 session.delete(row)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised by one with every change to the tables; a database of a later version is not opened."""
 
 
@@ -99,6 +99,34 @@ class JobRow(Table):
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     result_sha256: Mapped[str | None]
     result_bytes: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(default="plan", server_default="plan")
+    inputs: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
+class CourseRow(Table):
+    """A plan whose fractions are kept together."""
+
+    __tablename__ = "course"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    course_id: Mapped[str] = mapped_column(unique=True)
+    request_id: Mapped[str | None] = mapped_column(unique=True)
+    label: Mapped[str]
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_s: Mapped[float]
+
+
+class FractionRow(Table):
+    """Which job a fraction of a course is; `content` names the scan by its bytes."""
+
+    __tablename__ = "fraction"
+    __table_args__ = (UniqueConstraint("course_id", "number"), UniqueConstraint("course_id", "content"))
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    course_id: Mapped[str] = mapped_column(ForeignKey("course.course_id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]
+    content: Mapped[str]
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.job_id", ondelete="CASCADE"), index=True)
 
 
 class StageRow(Table):

@@ -17,7 +17,7 @@ def shipped() -> Limits:
 
 def test_the_shipped_levels_are_those_of_tg_132(shipped: Limits) -> None:
     assert shipped.registration.landmark_mean_mm.look == 2.0
-    assert shipped.registration.landmark_max_mm.look == 5.0
+    assert shipped.registration.landmark_p95_mm.look == 5.0
     assert 2.0 <= shipped.registration.inverse_consistency_mm.look <= 3.0
     assert shipped.registration.folded_percent.look == 0.0
     assert 0.8 <= shipped.structure.witness_dice.look <= 0.9
