@@ -81,8 +81,8 @@ def judge_scan(scene: Scene, plan: Volume, quality: AlignmentQuality, copy: Copy
         return (_judged("REFUSE", "OTHER_PATIENT_OR_REGION", text, **figures),)
     found: list[Judgement] = []
     if agreement < DOUBTFUL_AGREEMENT and inverse_mm > DOUBTFUL_INVERSE_MM:
-        text = "the scans fit each other badly: make sure that this is the patient, and look at the whole alignment"
-        found.append(_judged("LOOK", "MAYBE_OTHER_PATIENT", text, **figures))
+        text = "the scans fit each other too badly for one patient's: make sure whose scan this is"
+        found.append(_judged("REFUSE", "MAYBE_OTHER_PATIENT", text, **figures))
     if aligned.rigid.overlap < LEAST_OVERLAP:
         text = f"the plan CT covers {aligned.rigid.overlap:.0%} of the patient in the daily scan only"
         found.append(_judged("LOOK", "LITTLE_OVERLAP", text, overlap=aligned.rigid.overlap))
