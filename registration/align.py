@@ -11,7 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from registration.errors import AlignmentError
 from registration.foreground import body_mask
 from registration.grid import Coordinates
 from registration.inverse import Inverse, invert_field
+from registration.itk_demons import DemonsSettings, deform_demons
 from registration.keypoints import lattice_about
 from registration.matching import PointMatches, field_from_matches, match_keypoints
 from registration.plausibility import JacobianSummary, jacobian_summary, unfolded
@@ -31,7 +33,7 @@ from registration.volume import Volume
 OnFraction = Callable[[str, float], None]
 """Told a stage (`rigid`, `keypoints`, `deformable`, `inverse`) and how much of it is done; what it raises stops all."""
 
-Method = Literal["rigid", "deformable"]
+Method = Literal["rigid", "deformable", "demons"]
 Keypoints = Literal["off", "check", "steer"]
 
 _LEAST_VOXELS = 8
@@ -43,13 +45,14 @@ class AlignSettings:
     """How two scans are aligned.
 
     Args:
-        method: `rigid` stops at set-up; `deformable` goes on by local correlation.
+        method: `rigid` stops at set-up; `deformable` goes on by local correlation, `demons` by SimpleITK's.
         invertible: Folds are smoothed away, so that every cell of the field keeps a positive volume; without it they
             are counted only.
         keypoints: `check` matches feature points beside the dense field, as its witness; `steer` starts the dense
-            field from them as well, which makes the witness partial; `off` does neither.
+            field from them as well, which makes the witness partial, and has no part in `demons`; `off` does neither.
         device: `cpu`, `cuda`, or `auto` for a GPU where there is one.
         deformable: Levels and weights.
+        demons: SimpleITK's.
 
     Raises:
         AlignmentError: a method or device that does not exist.
@@ -60,10 +63,11 @@ class AlignSettings:
     keypoints: Keypoints = "check"
     device: str = "cpu"
     deformable: DeformableSettings = field(default_factory=DeformableSettings)
+    demons: DemonsSettings = field(default_factory=DemonsSettings)
 
     def __post_init__(self) -> None:
-        if self.method not in {"rigid", "deformable"}:
-            raise AlignmentError(f"method must be rigid or deformable, found {self.method!r}")
+        if self.method not in get_args(Method):
+            raise AlignmentError(f"method must be rigid, deformable or demons, found {self.method!r}")
         if self.keypoints not in {"off", "check", "steer"}:
             raise AlignmentError(f"keypoints must be off, check or steer, found {self.keypoints!r}")
         if self.device not in {"auto", "cpu"} and not self.device.startswith("cuda"):
@@ -153,16 +157,20 @@ def align(
         matches = match_keypoints(fixed, moving, found.transform, body)
         clock.end("keypoints")
         tell("keypoints", 1.0)
-    displaced = deform(
-        fixed,
-        moving,
-        found.transform,
-        body,
-        rules.deformable,
-        device=device,
-        start=_steered(matches, found.transform, fixed) if rules.keypoints == "steer" else None,
-        on_fraction=lambda fraction: tell("deformable", fraction),
-    )
+    told = partial(tell, "deformable")
+    if rules.method == "demons":
+        displaced = deform_demons(fixed, moving, found.transform, body, rules.demons, on_fraction=told)
+    else:
+        displaced = deform(
+            fixed,
+            moving,
+            found.transform,
+            body,
+            rules.deformable,
+            device=device,
+            start=_steered(matches, found.transform, fixed) if rules.keypoints == "steer" else None,
+            on_fraction=told,
+        )
     if rules.invertible:
         displaced = unfolded(displaced)
     clock.end("deformable")

@@ -21,24 +21,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from registration.foreground import PADDING_HU, at_least, coarser, has_padding
-from registration.grid import Grid, Shape
+from registration.descent import Adam
+from registration.foreground import PADDING_HU, about_body, at_least, coarser, has_padding
+from registration.grid import Grid
 from registration.placement import Placement, inside
 from registration.resample import resample
-from registration.similarity import LocalCorrelation
+from registration.similarity import LocalCorrelation, windows_of
 from registration.splines import Matrices, dense, fitted, roughness, spline_matrix
 from registration.transform import DisplacementField, RigidTransform
 from registration.volume import Volume
 
 OnFraction = Callable[[float], None]
 
-_MARGIN_MM = 20.0
 _SKIN_MM = 8.0
 _MOST_VOXELS = 2_400_000
 _LOWEST_HU, _HIGHEST_HU = -1000.0, 800.0
 _BETAS = (0.9, 0.99)
-_LAST_RATE = 0.05
 _NODE_MM = 3.0
+_LOOK_AGAIN = 5
+"""Where the moving scan has data is looked up again after so many steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,9 @@ class Level:
 
 LEVELS = (
     Level(voxel_mm=12.0, control_mm=32.0, steps=40, rate_mm=1.5),
-    Level(voxel_mm=8.0, control_mm=20.0, steps=60, rate_mm=1.0),
-    Level(voxel_mm=5.0, control_mm=12.0, steps=60, rate_mm=0.6),
-    Level(voxel_mm=3.5, control_mm=8.0, steps=40, rate_mm=0.4),
-    Level(voxel_mm=2.5, control_mm=6.0, steps=30, rate_mm=0.3),
+    Level(voxel_mm=7.0, control_mm=18.0, steps=50, rate_mm=1.0),
+    Level(voxel_mm=4.0, control_mm=10.0, steps=48, rate_mm=0.6),
+    Level(voxel_mm=2.5, control_mm=6.0, steps=24, rate_mm=0.6),
 )
 
 
@@ -99,7 +99,7 @@ def deform(
         on_fraction: Called with 0 to 1; what it raises stops the work.
     """
     scans = _Scans(fixed=fixed, moving=moving, rigid=rigid, body=body)
-    region = _region(fixed.grid, body)
+    region = about_body(fixed.grid, body)
     todo = sum(level.steps * _cost(region, level) for level in settings.levels)
     done = 0.0
     field: Tensor | None = None
@@ -138,6 +138,7 @@ class _Images:
     grid: Grid
     moving: Tensor
     gaps: Tensor | None
+    voxels: Tensor
     placement: Placement
     fixed: Tensor
     body: Tensor
@@ -151,27 +152,35 @@ class _Images:
         if has_padding(moving):
             holes = Volume(grid=moving.grid, values_zyx=np.asarray(moving.values_zyx) < PADDING_HU)
             gaps = _tensor(resample(holes, coarse.grid, outside=0.0).values_zyx, device)
+        body = _widened(_tensor(near, device), grid)
+        voxels = torch.nonzero(windows_of(body).reshape(-1)).reshape(-1)
         return cls(
             grid=grid,
             moving=_tensor(np.clip(coarse.values_zyx, _LOWEST_HU, _HIGHEST_HU), device),
             gaps=gaps,
-            placement=Placement(grid, coarse.grid, scans.rigid, device=device),
+            voxels=voxels,
+            placement=Placement(grid, coarse.grid, scans.rigid, voxels),
             fixed=_tensor(np.clip(resample(fixed, grid, outside=-1000.0).values_zyx, _LOWEST_HU, _HIGHEST_HU), device),
-            body=_widened(_tensor(near, device), grid),
+            body=body,
         )
 
-    def moved(self, displacements: Tensor) -> tuple[Tensor, Tensor]:
-        """The moving image at the fixed voxels, and where it has data."""
-        at = self.placement.at(displacements)
-        found = functional.grid_sample(self.moving, at, mode="bilinear", padding_mode="border", align_corners=False)
-        with torch.no_grad():
-            known = inside(at)
-            if self.gaps is not None:
-                holes = functional.grid_sample(
-                    self.gaps, at, mode="bilinear", padding_mode="border", align_corners=False
-                )
-                known = known * (holes < 0.01).to(known.dtype)
-        return found, known
+    def moved(self, at: Tensor) -> Tensor:
+        """The moving image at sampling positions, in place of the fixed voxels."""
+        return self._placed(self._sampled(self.moving, at), _LOWEST_HU)
+
+    def known(self, at: Tensor) -> Tensor:
+        """1 where the moving scan has data at sampling positions."""
+        known = inside(at)
+        if self.gaps is not None:
+            known = known * (self._sampled(self.gaps, at) < 0.01).to(known.dtype)
+        return self._placed(known, 0.0)
+
+    def _sampled(self, image: Tensor, at: Tensor) -> Tensor:
+        return functional.grid_sample(image, at, mode="bilinear", padding_mode="border", align_corners=False)
+
+    def _placed(self, values: Tensor, elsewhere: float) -> Tensor:
+        whole = torch.full((self.fixed.numel(),), elsewhere, dtype=self.fixed.dtype, device=self.fixed.device)
+        return whole.index_copy(0, self.voxels, values.reshape(-1)).reshape(self.fixed.shape)
 
 
 def _optimised(
@@ -185,15 +194,16 @@ def _optimised(
     matrices: Matrices = (z, y, x)
     controls = fitted(begin, matrices).requires_grad_(True)
     correlation = LocalCorrelation.of(images.fixed, images.body, noise=settings.noise_hu)
-    adam = torch.optim.Adam([controls], lr=level.rate_mm, betas=_BETAS, foreach=False)
-    rate = torch.optim.lr_scheduler.CosineAnnealingLR(adam, level.steps, eta_min=level.rate_mm * _LAST_RATE)
+    adam = Adam(controls, rate=level.rate_mm, steps=level.steps, betas=_BETAS)
+    weight = correlation.weight
     for step in range(level.steps):
-        adam.zero_grad(set_to_none=True)
-        moved, known = images.moved(dense(controls, matrices))
-        loss = correlation.mismatch(moved, known) + settings.strain_weight * roughness(controls, level.control_mm)
-        torch.autograd.backward(loss)
-        adam.step()
-        rate.step()
+        # the control points are turned into the moving grid's steps, not the voxels: the same, and far fewer
+        at = images.placement.at(dense(images.placement.steps(controls), matrices))
+        if step % _LOOK_AGAIN == 0:
+            with torch.no_grad():
+                weight = correlation.where(images.known(at))
+        mismatch = correlation.mismatch(images.moved(at), weight)
+        adam.step(mismatch + settings.strain_weight * roughness(controls, level.control_mm))
         tell(step + 1)
     with torch.no_grad():
         return dense(controls, matrices)
@@ -221,20 +231,6 @@ def _as_field(field: Tensor, grid: Grid, region: Grid) -> DisplacementField:
 
 def _nodes(field: Tensor) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.moveaxis(field.detach().cpu().numpy(), 0, -1), dtype=np.float32)
-
-
-def _region(grid: Grid, body: Volume) -> Grid:
-    """The part of the fixed grid that holds the body and 2 cm about it."""
-    index = np.argwhere(body.values_zyx).astype(np.float64)
-    corners = np.asarray([index.min(axis=0) - 0.5, index.max(axis=0) + 0.5]) if index.size else np.zeros((2, 3))
-    ends = grid.to_index_zyx(body.grid.to_point_xyz_mm(corners))
-    pad = _MARGIN_MM / np.asarray(grid.spacing_zyx_mm)
-    size = np.asarray(grid.shape_zyx)
-    low = np.clip(np.floor(ends.min(axis=0) - pad), 0, size - 1).astype(int)
-    high = np.clip(np.ceil(ends.max(axis=0) + pad) + 1, low + 1, size).astype(int)
-    first, count = [int(v) for v in low], [int(v) for v in high - low]
-    shape: Shape = (count[0], count[1], count[2])
-    return grid.cropped((first[0], first[1], first[2]), shape)
 
 
 def _fitting_mm(region: Grid, voxel_mm: float) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from registration.errors import AlignmentError
-from registration.grid import Grid, Triple
+from registration.grid import Grid, Shape, Triple
 from registration.resample import resample
 from registration.volume import Volume
 
@@ -19,6 +19,7 @@ TISSUE_HU = -400.0
 PADDING_HU = -1500.0
 """Below that a voxel holds no measurement: scanners fill what lies outside their circle with it."""
 
+_MARGIN_MM = 20.0
 _STEP_MM = 4.0
 _SHELL_MM = 6.0
 _PART = 0.1
@@ -60,6 +61,20 @@ def coarser(scan: Volume, step_mm: float) -> Volume:
     grid = scan.grid.resampled(at_least(scan.grid, step_mm))
     found = resample(scan, grid, outside=-1000.0)
     return Volume(grid=grid, values_zyx=np.maximum(found.values_zyx, np.float32(-1000.0)))
+
+
+def about_body(grid: Grid, body: Volume) -> Grid:
+    """The part of the fixed grid that holds the body and 2 cm about it."""
+    index = np.argwhere(body.values_zyx).astype(np.float64)
+    corners = np.asarray([index.min(axis=0) - 0.5, index.max(axis=0) + 0.5]) if index.size else np.zeros((2, 3))
+    ends = grid.to_index_zyx(body.grid.to_point_xyz_mm(corners))
+    pad = _MARGIN_MM / np.asarray(grid.spacing_zyx_mm)
+    size = np.asarray(grid.shape_zyx)
+    low = np.clip(np.floor(ends.min(axis=0) - pad), 0, size - 1).astype(int)
+    high = np.clip(np.ceil(ends.max(axis=0) + pad) + 1, low + 1, size).astype(int)
+    first, count = [int(v) for v in low], [int(v) for v in high - low]
+    shape: Shape = (count[0], count[1], count[2])
+    return grid.cropped((first[0], first[1], first[2]), shape)
 
 
 def at_least(grid: Grid, step_mm: float) -> Triple:

@@ -28,18 +28,22 @@ def invert_field(field: DisplacementField) -> Inverse:
 
     Reference: Chen et al., doi:10.1118/1.2816107.
     """
-    index = np.moveaxis(np.indices(field.grid.shape_zyx), 0, -1).astype(np.float64)
+    index = np.moveaxis(np.indices(field.grid.shape_zyx), 0, -1).astype(np.float64).reshape(-1, 3)
     nodes = field.grid.to_point_xyz_mm(index)
-    back = -np.asarray(field.displacements_xyz_mm, dtype=np.float64)
-    left = np.zeros(nodes.shape[:-1])
+    back = -np.asarray(field.displacements_xyz_mm, dtype=np.float64).reshape(-1, 3)
+    left = np.zeros(len(nodes))
+    open_nodes = np.arange(len(nodes))
     for _ in range(_MOST_STEPS):
-        error = back + field.at(nodes + back)
-        left = np.linalg.norm(error, axis=-1)
-        if float(left.max()) < _ENOUGH_MM:
+        error = back[open_nodes] + field.at(nodes[open_nodes] + back[open_nodes])
+        left[open_nodes] = np.linalg.norm(error, axis=-1)
+        far = left[open_nodes] >= _ENOUGH_MM
+        open_nodes = open_nodes[far]
+        if not open_nodes.size:
             break
-        back -= error
+        back[open_nodes] -= error[far]
+    found = back.astype(np.float32).reshape(*field.grid.shape_zyx, 3)
     return Inverse(
-        field=DisplacementField(grid=field.grid, displacements_xyz_mm=back.astype(np.float32)),
+        field=DisplacementField(grid=field.grid, displacements_xyz_mm=found),
         mean_residual_mm=float(left.mean()),
         largest_residual_mm=float(left.max()),
     )

@@ -25,24 +25,30 @@ def normalised_to_point(grid: Grid) -> NDArray[np.float64]:
 
 
 class Placement:
-    """Samples a moving grid at the voxels of a fixed one, moved by a rigid transform and then by displacements."""
+    """Samples a moving grid at some voxels of a fixed one, moved by a rigid transform and then by displacements."""
 
-    def __init__(self, fixed: Grid, moving: Grid, rigid: RigidTransform, *, device: torch.device) -> None:
+    def __init__(self, fixed: Grid, moving: Grid, rigid: RigidTransform, voxels: Tensor) -> None:
+        """For the fixed grid's voxels with the flat indices `voxels`, on whose device torch works."""
+        device = voxels.device
         point_to_moving = np.linalg.inv(normalised_to_point(moving))
         whole = point_to_moving @ rigid.matrix @ normalised_to_point(fixed)
         theta = torch.tensor(whole[:3], dtype=torch.float32, device=device)[None]
-        shape = [1, 1, *fixed.shape_zyx]
-        self._base = functional.affine_grid(theta, shape, align_corners=False)
+        everywhere = functional.affine_grid(theta, [1, 1, *fixed.shape_zyx], align_corners=False)
+        self._voxels = voxels
+        self._base = everywhere.reshape(-1, 3)[voxels].T.contiguous()
         by_mm = (point_to_moving @ rigid.matrix)[:3, :3]
         self._by_mm = torch.tensor(by_mm, dtype=torch.float32, device=device)
 
-    def at(self, displacements: Tensor) -> Tensor:
-        """(1, Z, Y, X, 3) sampling positions for (3, Z, Y, X) displacements in fixed millimetres (x, y, z)."""
-        shape = displacements.shape[1:]
-        moved = (self._by_mm @ displacements.reshape(3, -1)).reshape(3, *shape)
-        return self._base + moved.permute(1, 2, 3, 0)[None]
+    def steps(self, displacements: Tensor) -> Tensor:
+        """(3, ...) displacements in fixed millimetres (x, y, z) as steps in the moving grid's coordinates."""
+        shape = displacements.shape
+        return (self._by_mm @ displacements.reshape(3, -1)).reshape(shape)
+
+    def at(self, steps: Tensor) -> Tensor:
+        """(1, 1, 1, n, 3) sampling positions of the n voxels for (3, Z, Y, X) steps."""
+        return (self._base + steps.reshape(3, -1)[:, self._voxels]).T[None, None, None]
 
 
 def inside(positions: Tensor) -> Tensor:
-    """(1, 1, Z, Y, X) ones where sampling positions lie within the moving grid, zeros elsewhere."""
+    """(1, 1, 1, 1, n) ones where sampling positions lie within the moving grid, zeros elsewhere."""
     return (positions.abs() <= 1.0).all(dim=-1).to(positions.dtype)[None]

@@ -18,6 +18,7 @@ from scipy import fft
 from torch import Tensor
 from torch.nn import functional
 
+from registration.descent import Adam
 from registration.errors import AlignmentError
 from registration.foreground import at_least, coarser
 from registration.grid import Grid, Triple
@@ -28,8 +29,8 @@ from registration.volume import Volume
 from registration.warp import sample
 
 _SEARCH_MM = 10.0
-_REFINE = ((8.0, 60, 8), (4.0, 50, 2), (3.0, 30, 1))
-"""Voxel size in mm, steps, and how many candidates go on."""
+_REFINE = ((8.0, 60, 8, 20_000), (4.0, 50, 2, 30_000), (3.0, 30, 1, 60_000))
+"""Voxel size in mm, steps, how many candidates go on, and how many points at most are looked at."""
 _TURNS_DEG: tuple[Triple, ...] = (
     (0.0, 0.0, 0.0),
     (10.0, 0.0, 0.0),
@@ -48,7 +49,6 @@ _BONE_WEIGHT = 3.0
 _RATE = 2.0
 _LAST_RATE = 0.02
 _LEVER_MM = 120.0
-_MOST_POINTS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +109,13 @@ def align_rigid(
     tried = len(starts)
     scores = np.zeros(len(starts))
     margin = 1.0
-    for step_mm, steps, keep in _REFINE:
-        view = _View(fixed, moving, fixed_body, step_mm, centre=centre, device=device)
+    for step_mm, steps, keep, most in _REFINE:
+        view = _View(fixed, moving, fixed_body, step_mm, centre=centre, most=most, device=device)
         starts, scores = view.refine(starts[:keep], steps)
         order = np.argsort(-scores, kind="stable")
         starts, scores = [starts[n] for n in order], scores[order]
         margin = min(margin, _margin(starts, scores, centre))
-    last = _View(fixed, moving, fixed_body, _REFINE[-1][0], centre=centre, device=device)
-    agreement, bone, overlap = last.agreement(starts[0])
+    agreement, bone, overlap = view.agreement(starts[0])
     return RigidResult(
         transform=starts[0],
         agreement=agreement,
@@ -224,12 +223,20 @@ class _View:
     """Both scans at one voxel size, ready to be compared for many transforms at once."""
 
     def __init__(
-        self, fixed: Volume, moving: Volume, body: Volume, step_mm: float, *, centre: Triple, device: torch.device
+        self,
+        fixed: Volume,
+        moving: Volume,
+        body: Volume,
+        step_mm: float,
+        *,
+        centre: Triple,
+        most: int,
+        device: torch.device,
     ) -> None:
         grid = fixed.grid.resampled(at_least(fixed.grid, step_mm))
         near = resample(body, grid, outside=0.0).values_zyx > 0.5
         coarse_fixed, coarse_moving = coarser(fixed, step_mm), coarser(moving, step_mm)
-        index = _thinned(np.argwhere(near))
+        index = _thinned(np.argwhere(near), most)
         points = grid.to_point_xyz_mm(index.astype(np.float64))
         self._centre = np.asarray(centre)
         self._points = _tensor(points - self._centre, device)
@@ -248,13 +255,9 @@ class _View:
         shift = np.stack([np.asarray(start.apply(self._centre)) for start in starts])
         moved = _tensor(shift, self._device)
         change = torch.zeros(len(starts), 6, device=self._device, requires_grad=True)
-        adam = torch.optim.Adam([change], lr=_RATE, betas=(0.9, 0.95), foreach=False)
-        rate = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps, eta_min=_RATE * _LAST_RATE)
+        adam = Adam(change, rate=_RATE, steps=steps, betas=(0.9, 0.95), last=_LAST_RATE)
         for _ in range(steps):
-            adam.zero_grad(set_to_none=True)
-            torch.autograd.backward(-self._scores(base, moved, change).sum())
-            adam.step()
-            rate.step()
+            adam.step(-self._scores(base, moved, change).sum())
         with torch.no_grad():
             scores = self._scores(base, moved, change).double().cpu().numpy()
             rotations = (_turns(change[:, :3]) @ base).double().cpu().numpy()
@@ -293,9 +296,9 @@ class _View:
         return soft, bone, known.mean(dim=1)
 
 
-def _thinned(index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """At most 60,000 of the body's voxels, the same ones each time."""
-    order = np.random.default_rng(20260000).permutation(index.shape[0])[:_MOST_POINTS]
+def _thinned(index: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """So many of the body's voxels at most, the same ones each time."""
+    order = np.random.default_rng(20260000).permutation(index.shape[0])[:most]
     return np.asarray(index[np.sort(order)])
 
 

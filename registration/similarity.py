@@ -16,13 +16,22 @@ STEP = 2
 
 
 def window_means(values: Tensor) -> Tensor:
-    """Means over overlapping windows of a (1, channels, Z, Y, X) image, one axis after the other."""
-    found = values
-    for axis in (2, 1, 0):
-        size, step = [1, 1, 1], [1, 1, 1]
-        size[axis], step[axis] = WINDOW, STEP
-        found = functional.avg_pool3d(found, size, stride=step)
-    return found
+    """Means over overlapping windows of a (1, channels, Z, Y, X) image: of pairs of neighbouring disjoint blocks."""
+    blocks = functional.avg_pool3d(values, STEP, stride=STEP)
+    return functional.avg_pool3d(blocks, WINDOW // STEP, stride=1)
+
+
+def windows_of(body: Tensor) -> Tensor:
+    """True at each voxel of a (1, 1, Z, Y, X) image that shares a window with the body."""
+    touched = (window_means(body) > 0.0).to(body.dtype)
+    spread = functional.interpolate(touched, scale_factor=STEP, mode="nearest")
+    whole = functional.pad(
+        spread,
+        [n for size, had in zip(body.shape[:1:-1], spread.shape[:1:-1], strict=True) for n in (0, size - had)],
+        mode="replicate",
+    )
+    reach = WINDOW - STEP
+    return functional.max_pool3d(whole, 2 * reach + 1, stride=1, padding=reach) > 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +60,24 @@ class LocalCorrelation:
         weight = (window_means(body) > 0.0).to(fixed.dtype)
         return cls(fixed=fixed, mean=mean, variance=variance, weight=weight, noise_variance=noise * noise)
 
-    def mismatch(self, moved: Tensor, known: Tensor) -> Tensor:
+    def where(self, known: Tensor) -> Tensor:
+        """Weights of the windows that the moving scan has data for.
+
+        Args:
+            known: (1, 1, Z, Y, X), 1 where it has data, 0 elsewhere; a window that holds unknown voxels is left out.
+        """
+        return self.weight * (window_means(known) > 0.99).to(self.weight.dtype)
+
+    def mismatch(self, moved: Tensor, weight: Tensor) -> Tensor:
         """One minus the weighted mean of squared local correlation, 0 to 1.
 
         Args:
             moved: The moving image at the fixed voxels, (1, 1, Z, Y, X).
-            known: 1 where the moving scan has data, 0 elsewhere; a window that holds unknown voxels is left out.
+            weight: Of the windows, from `where`.
         """
         mean = window_means(moved)
         variance = (window_means(moved * moved) - mean * mean).clamp_min(0.0)
         covariance = window_means(moved * self.fixed) - mean * self.mean
         squared = covariance * covariance
         correlation = squared / ((self.variance + self.noise_variance) * (variance + self.noise_variance))
-        weight = self.weight * (window_means(known) > 0.99).to(moved.dtype)
         return 1.0 - (correlation * weight).sum() / weight.sum().clamp_min(1.0)

@@ -47,7 +47,7 @@ from registration.align import AlignSettings, align
 from registration.deformable import LEVELS, DeformableSettings
 from registration.errors import AlignmentError
 
-BACKWARD = AlignSettings(keypoints="off", deformable=DeformableSettings(levels=LEVELS[:4]))
+BACKWARD = AlignSettings(keypoints="off", deformable=DeformableSettings(levels=LEVELS[:3]))
 """The registration from plan to day that bears witness: its own search, one level coarser, because it draws nothing."""
 
 
