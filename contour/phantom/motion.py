@@ -25,6 +25,7 @@ from registration.volume import Volume
 from registration.warp import sample
 
 _DEPTH_STEP_MM = 3.0
+_BESIDE_STIFF_MM = 30.0
 _REACH = 2.2
 """A local change of an organ fades out at so many times its radius."""
 
@@ -195,12 +196,13 @@ class Depth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightLoss:
-    """Fat has gone: the skin lies deeper on the day, the core has stayed.
+    """Fat has gone: the skin lies deeper on the day, the core has stayed, and so has what is stiff.
 
     Args:
         depth: Of the plan's body.
-        loss_mm: How much deeper the skin lies.
+        loss_mm: How much deeper the skin lies, where nothing stiff is near.
         core_mm: Depth below which nothing moves.
+        stiff: Of bone and brain, which lose nothing; the loss grows to its whole over 30 mm beside them.
 
     Raises:
         InputError: BAD_MOTION where the layer is too thin for the loss.
@@ -209,6 +211,7 @@ class WeightLoss:
     depth: Depth = field(repr=False)
     loss_mm: float
     core_mm: float = 35.0
+    stiff: Depth | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not abs(self.loss_mm) * 1.5 < 0.7 * self.core_mm:
@@ -221,6 +224,8 @@ class WeightLoss:
         points = np.asarray(points_xyz_mm, dtype=np.float64)
         # a point of the day lies as deep below today's skin as its depth below the plan's, less the loss
         share = 1.0 - _smooth_step((self.depth.at(points) - self.loss_mm) / self.core_mm)
+        if self.stiff is not None:
+            share = share * _smooth_step(-self.stiff.at(points) / _BESIDE_STIFF_MM)
         return points + self.depth.outward_xyz(points) * (self.loss_mm * share)[..., None]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contour.anatomy.names import describe_structure
-from contour.anatomy.structures import Structure
+from contour.anatomy.structures import Structure, crop_to_structure
 from contour.errors import InputError
 from contour.phantom.motion import (
     Chain,
@@ -26,6 +26,7 @@ from registration.grid import Triple
 from registration.transform import RigidTransform
 
 PAROTIDS = ("Parotid_L", "Parotid_R")
+STIFF = ("Brain", "Brainstem", "SpinalCord", "Bone_Mandible")
 _NECK_MM = 120.0
 
 
@@ -73,7 +74,7 @@ def neck_motion(structures: Sequence[Structure], change: NeckChange, depth: Dept
     if change.flexion_deg:
         motions.append(Flexion(pivot_xyz_mm=_pivot(found, middle), angle_deg=-change.flexion_deg, over_mm=_NECK_MM))
     if change.weight_loss_mm:
-        motions.append(WeightLoss(depth=depth, loss_mm=change.weight_loss_mm))
+        motions.append(WeightLoss(depth=depth, loss_mm=change.weight_loss_mm, stiff=_stiff(found)))
     motions += _parotids(found, change, middle)
     shrunk = target or next((name for name in found if describe_structure(name).is_target), "")
     if change.target_change and shrunk in found:
@@ -85,6 +86,15 @@ def neck_motion(structures: Sequence[Structure], change: NeckChange, depth: Dept
             LocalShift(centre_xyz_mm=centre, radius_mm=radius_mm, shift_xyz_mm=(0.0, 0.0, change.larynx_lift_mm))
         )
     return chain(motions)
+
+
+def _stiff(found: dict[str, Structure]) -> Depth | None:
+    """Beside brain and bone, as far as they are drawn."""
+    drawn = [found[name] for name in STIFF if name in found]
+    if not drawn:
+        return None
+    mask = np.any([structure.full_mask_zyx() for structure in drawn], axis=0)
+    return Depth.below(crop_to_structure("stiff", drawn[0].grid, mask))
 
 
 def _parotids(found: dict[str, Structure], change: NeckChange, middle: Triple) -> list[Motion]:

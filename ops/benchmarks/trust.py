@@ -5,7 +5,8 @@
 
 Days are those of `openkbp_days`: late in a course, a bent neck, a bad set-up, sliding; the bad set-up as a cone-beam
 scan too, and the late day by an engine that stops early. Beside them what must be caught: another patient's scan, the
-scan flipped along each axis, the plan CT again, and an abdomen. The fit is made without one patient after the other to see how well it foretells what it has not seen.
+scan flipped along each axis, the plan CT again, and an abdomen. The fit is made without one patient after the
+other to see how well it foretells what it has not seen.
 """
 
 from __future__ import annotations
