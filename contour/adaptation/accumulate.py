@@ -14,7 +14,7 @@ shrinking target, no point of the one day is truly a point of the other, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from contour.errors import InputError
 from registration.errors import FrameMismatchError
+from registration.grid import Grid
 from registration.transform import DisplacementField, RigidTransform
 from registration.volume import Volume
 from registration.warp import sample
@@ -108,6 +109,43 @@ def accumulate_dose(
         delivered=tuple(sorted(delivered)),
         missing=tuple(number for number in range(1, max(delivered, default=0)) if number not in delivered),
     )
+
+
+def sum_fraction_doses(doses: Mapping[int, Volume], *, planned_fractions: int) -> AccumulatedDose:
+    """The sum of what each fraction gave on the plan's anatomy, which `accumulate_dose` made of each.
+
+    Args:
+        doses: By number of the fraction; Gy of that fraction on the plan's dose grid.
+        planned_fractions: Over which the plan's dose is given.
+
+    Raises:
+        InputError: a number that is not 1 to `planned_fractions`, or no dose at all (BAD_FRACTION); doses that do not
+            lie on one grid (GRID_MISMATCH).
+    """
+    if not doses or not all(1 <= number <= planned_fractions for number in doses):
+        raise InputError(
+            f"fractions {sorted(doses)} of {planned_fractions} planned; expected numbers up to that",
+            reason="BAD_FRACTION",
+        )
+    grid = doses[min(doses)].grid
+    for number, dose in doses.items():
+        if not same_place(dose.grid, grid):
+            raise InputError(f"the dose of fraction {number} lies on another grid", reason="GRID_MISMATCH")
+    summed = np.sum([np.asarray(dose.values_zyx, dtype=np.float64) for dose in doses.values()], axis=0)
+    return AccumulatedDose(
+        dose=Volume(grid=grid, values_zyx=summed.astype(np.float32)),
+        planned_fractions=planned_fractions,
+        delivered=tuple(sorted(doses)),
+        missing=tuple(number for number in range(1, max(doses)) if number not in doses),
+    )
+
+
+def same_place(one: Grid, other: Grid) -> bool:
+    """True where two grids are the same but for the rounding of a file's decimals, up to a hundredth of a mm."""
+    if one.shape_zyx != other.shape_zyx or one.frame_of_reference_uid != other.frame_of_reference_uid:
+        return False
+    ends = np.asarray([[0.0, 0.0, 0.0], *(np.diag(one.shape_zyx).astype(np.float64))])
+    return bool(np.allclose(one.to_point_xyz_mm(ends), other.to_point_xyz_mm(ends), atol=0.01))
 
 
 def _add_dose_at_plan(plan_dose: Volume, motion: FractionMotion, summed: NDArray[np.float64]) -> None:

@@ -95,18 +95,14 @@ def compare_dose(
     daily_to_plan: RigidTransform,
     *,
     at_doses_gy: tuple[float, ...] = (),
-    accumulated: Volume | None = None,
-    delivered_share: float = 1.0,
 ) -> tuple[DoseRow, ...]:
-    """Each structure's dose as planned, at today's anatomy and, where given, accumulated.
+    """Each structure's dose as planned and at today's anatomy.
 
     Args:
         plan_dose: Gy over the whole course, in the plan's frame.
         structures: The plan's and today's, in pairs.
         daily_to_plan: The rigid part of today's alignment.
         at_doses_gy: Doses at which the volume is told.
-        accumulated: Gy delivered so far, on the plan's anatomy.
-        delivered_share: Which part of the course that is, 0 to 1: it is compared with as much of the plan's dose.
 
     Raises:
         FrameMismatchError: a structure of the plan does not lie in the dose's frame.
@@ -115,16 +111,37 @@ def compare_dose(
     for plan, today in structures:
         planned = _points(plan_dose, plan, at_doses_gy)
         now = _points(plan_dose, today, at_doses_gy, own_to_dose=daily_to_plan)
-        summed = None if accumulated is None else _points(accumulated, plan, at_doses_gy)
+        rows.append(DoseRow(name=plan.name, plan=planned, today=now, today_less_plan=_change(now, planned, 1.0)))
+    return tuple(rows)
+
+
+def compare_accumulated(
+    plan_dose: Volume,
+    structures: Iterable[Structure],
+    accumulated: Volume,
+    *,
+    delivered_share: float,
+    at_doses_gy: tuple[float, ...] = (),
+) -> tuple[DoseRow, ...]:
+    """Each structure's dose as planned for the whole course and as delivered so far, both on the plan's anatomy.
+
+    Args:
+        plan_dose: Gy over the whole course.
+        structures: The plan's.
+        accumulated: Gy delivered so far.
+        delivered_share: Which part of the course that is, 0 to 1: it is compared with as much of the plan's dose.
+        at_doses_gy: Doses at which the volume is told.
+
+    Raises:
+        FrameMismatchError: a structure does not lie in the doses' frame.
+    """
+    rows = []
+    for structure in structures:
+        planned = _points(plan_dose, structure, at_doses_gy)
+        summed = _points(accumulated, structure, at_doses_gy)
+        change = _change(summed, planned, delivered_share)
         rows.append(
-            DoseRow(
-                name=plan.name,
-                plan=planned,
-                today=now,
-                accumulated=summed,
-                today_less_plan=_change(now, planned, 1.0),
-                accumulated_less_plan=_change(summed, planned, delivered_share),
-            )
+            DoseRow(name=structure.name, plan=planned, today=None, accumulated=summed, accumulated_less_plan=change)
         )
     return tuple(rows)
 

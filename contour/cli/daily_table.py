@@ -14,7 +14,7 @@ from contour.preview.fraction_text import setup_line
 if TYPE_CHECKING:
     from contour.cli.daily_local import DailyDone
 
-_STYLES = {"PASS": "green", "LOOK": "yellow", "REFUSE": "bold red"}
+STYLES = {"PASS": "green", "LOOK": "yellow", "REFUSE": "bold red"}
 
 
 def print_fraction(done: DailyDone) -> None:
@@ -46,12 +46,12 @@ def _structures(rows: tuple[StructureRow, ...]) -> Table:
         margin = drift.margin
         table.add_row(
             plain(drift.name),
-            plain(trust.verdict, _STYLES[trust.verdict]),
-            _number(trust.expected_error_mm, ".1f"),
+            plain(trust.verdict, STYLES[trust.verdict]),
+            number(trust.expected_error_mm, ".1f"),
             "" if drift.shift_xyz_mm is None else " ".join(f"{v:+.1f}" for v in drift.shift_xyz_mm),
             "cut off" if drift.volume_change_percent is None else f"{drift.volume_change_percent:+.1f}",
-            _number(drift.dice, ".2f"),
-            _number(drift.hd95_mm, ".1f"),
+            number(drift.dice, ".2f"),
+            number(drift.hd95_mm, ".1f"),
             "" if margin is None else f"{margin.inside_today_percent:.1f}",
             "" if margin is None else f"{margin.excursion_today_mm:+.1f}",
         )
@@ -77,5 +77,6 @@ def _dose(rows: tuple[DoseRow, ...]) -> Table:
     return table
 
 
-def _number(value: float | None, form: str) -> str:
+def number(value: float | None, form: str) -> str:
+    """The value in a format; nothing for None."""
     return "" if value is None else format(value, form)

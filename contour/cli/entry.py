@@ -20,6 +20,7 @@ from contour import __version__
 from contour.cli.anatomy import anatomy
 from contour.cli.calibrate import calibrate
 from contour.cli.check import check
+from contour.cli.course import course
 from contour.cli.daily import daily
 from contour.cli.evaluate import evaluate
 from contour.cli.models import models
@@ -44,7 +45,7 @@ def cli(debug: bool) -> None:
         sys.excepthook = sys.__excepthook__
 
 
-for _command in (plan, daily, check, serve, models, phantom, train, evaluate, calibrate, anatomy):
+for _command in (plan, daily, course, check, serve, models, phantom, train, evaluate, calibrate, anatomy):
     cli.add_command(_command)
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from contour.adaptation.accumulate import FractionMotion, accumulate_dose
-from contour.adaptation.dose_today import compare_dose
+from contour.adaptation.accumulate import FractionMotion, accumulate_dose, sum_fraction_doses
+from contour.adaptation.dose_today import compare_accumulated
 from contour.adaptation.dvh import measure_dvh
 from contour.errors import InputError
 from registration import DisplacementField, FrameMismatchError, Grid, RigidTransform, Volume
@@ -108,11 +108,8 @@ def test_with_the_rest_as_planned_a_still_patient_gets_the_plan() -> None:
 def test_accumulated_dose_is_compared_with_as_much_of_the_plan() -> None:
     found = accumulate_dose(PLAN_DOSE, [motion(1, np.zeros((3, 3)), np.array([5.0, 0.0, 0.0]))], planned_fractions=10)
     target = ball(GRID, 15.0)
-    today = replace(target, grid=replace(GRID, frame_of_reference_uid=DAILY_FRAME))
 
-    (row,) = compare_dose(
-        PLAN_DOSE, [(target, today)], RigidTransform(), accumulated=found.dose, delivered_share=found.delivered_share
-    )
+    (row,) = compare_accumulated(PLAN_DOSE, [target], found.dose, delivered_share=found.delivered_share)
 
     assert row.accumulated_less_plan is not None
     assert row.accumulated_less_plan.mean_gy == pytest.approx(0.1, abs=0.005)
@@ -122,3 +119,24 @@ def test_accumulated_dose_is_compared_with_as_much_of_the_plan() -> None:
 def test_a_number_that_is_not_planned_or_comes_twice_is_refused(numbers: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="fraction"):
         accumulate_dose(PLAN_DOSE, [still(number) for number in numbers], planned_fractions=30)
+
+
+def test_the_sum_of_single_fractions_is_the_sum_over_the_course() -> None:
+    days = [motion(n, np.zeros((3, 3)), np.array([2.0 * n, -1.0, 0.5])) for n in (1, 2, 4)]
+    single = {day.fraction: accumulate_dose(PLAN_DOSE, [day], planned_fractions=10).dose for day in days}
+
+    together = accumulate_dose(PLAN_DOSE, days, planned_fractions=10)
+    summed = sum_fraction_doses(single, planned_fractions=10)
+
+    np.testing.assert_allclose(summed.dose.values_zyx, together.dose.values_zyx, rtol=1e-5, atol=1e-5)
+    assert summed.delivered == (1, 2, 4)
+    assert summed.missing == (3,)
+
+
+def test_fractions_on_two_grids_are_not_summed() -> None:
+    shifted = replace(PLAN_DOSE.grid, origin_xyz_mm=tuple(v + 0.5 for v in PLAN_DOSE.grid.origin_xyz_mm))
+    doses = {1: PLAN_DOSE, 2: Volume(grid=shifted, values_zyx=PLAN_DOSE.values_zyx)}
+
+    with pytest.raises(InputError) as caught:
+        sum_fraction_doses(doses, planned_fractions=5)
+    assert caught.value.reason == "GRID_MISMATCH"
