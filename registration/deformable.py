@@ -26,7 +26,8 @@ from registration.foreground import PADDING_HU, about_body, at_least, coarser, h
 from registration.grid import Grid
 from registration.placement import Placement, inside
 from registration.resample import resample
-from registration.similarity import LocalCorrelation, windows_of
+from registration.restraint import restrained
+from registration.similarity import LocalCorrelation, Seen, windows_of
 from registration.splines import Matrices, dense, fitted, roughness, spline_matrix
 from registration.transform import DisplacementField, RigidTransform
 from registration.volume import Volume
@@ -68,11 +69,13 @@ class DeformableSettings:
         levels: Coarse to fine.
         strain_weight: What one unit of mean squared strain costs against one minus the mean squared correlation.
         noise_hu: Noise that is left in a level's smoothed images; below it, nothing is structure.
+        restrained: Take back small displacements that nothing speaks for.
     """
 
     levels: tuple[Level, ...] = LEVELS
     strain_weight: float = 1.0
     noise_hu: float = 3.0
+    restrained: bool = True
 
 
 def deform(
@@ -114,7 +117,10 @@ def deform(
                 on_fraction(min(1.0, (done + steps * cost) / todo))
 
         begin = _begin(field, previous, grid, start, device)
-        field = _optimised(_Images.of(scans, grid, step_mm, device=device), begin, level, settings, tell)
+        images = _Images.of(scans, grid, step_mm, device=device)
+        field = _optimised(images, begin, level, settings, tell)
+        if level is settings.levels[-1] and settings.restrained:
+            field = _restrained(field, images, settings)
         done += level.steps * cost
     if field is None:
         field = torch.zeros(3, *grid.shape_zyx)
@@ -207,6 +213,17 @@ def _optimised(
         tell(step + 1)
     with torch.no_grad():
         return dense(controls, matrices)
+
+
+def _restrained(field: Tensor, images: _Images, settings: DeformableSettings) -> Tensor:
+    correlation = LocalCorrelation.of(images.fixed, images.body, noise=settings.noise_hu)
+
+    def seen(displacements: Tensor) -> Seen:
+        at = images.placement.at(images.placement.steps(displacements))
+        return Seen(moved=images.moved(at), weight=correlation.where(images.known(at)))
+
+    with torch.no_grad():
+        return restrained(field, correlation, with_it=seen(field), without=seen(torch.zeros_like(field)))
 
 
 def _begin(

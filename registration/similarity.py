@@ -35,6 +35,14 @@ def windows_of(body: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The moving image at the fixed voxels, and the weights of its windows."""
+
+    moved: Tensor
+    weight: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalCorrelation:
     """The fixed image's side of the comparison, worked out once.
 
@@ -68,6 +76,13 @@ class LocalCorrelation:
         """
         return self.weight * (window_means(known) > 0.99).to(self.weight.dtype)
 
+    def squared(self, moved: Tensor) -> Tensor:
+        """Squared local correlation of each window with the moving image at the fixed voxels, 0 to 1."""
+        mean = window_means(moved)
+        variance = (window_means(moved * moved) - mean * mean).clamp_min(0.0)
+        covariance = window_means(moved * self.fixed) - mean * self.mean
+        return covariance * covariance / ((self.variance + self.noise_variance) * (variance + self.noise_variance))
+
     def mismatch(self, moved: Tensor, weight: Tensor) -> Tensor:
         """One minus the weighted mean of squared local correlation, 0 to 1.
 
@@ -75,9 +90,4 @@ class LocalCorrelation:
             moved: The moving image at the fixed voxels, (1, 1, Z, Y, X).
             weight: Of the windows, from `where`.
         """
-        mean = window_means(moved)
-        variance = (window_means(moved * moved) - mean * mean).clamp_min(0.0)
-        covariance = window_means(moved * self.fixed) - mean * self.mean
-        squared = covariance * covariance
-        correlation = squared / ((self.variance + self.noise_variance) * (variance + self.noise_variance))
-        return 1.0 - (correlation * weight).sum() / weight.sum().clamp_min(1.0)
+        return 1.0 - (self.squared(moved) * weight).sum() / weight.sum().clamp_min(1.0)

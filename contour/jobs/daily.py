@@ -35,6 +35,7 @@ from contour.jobs.daily_measures import (
     measure_fraction_drift,
     measure_fraction_lesions,
     measure_fraction_setup,
+    read_plan_dose,
 )
 from contour.jobs.daily_report import Context, Facts, Measured, drawn_fraction, fraction_report, report_bytes
 from contour.jobs.daily_structures import carry_all, network_view
@@ -78,7 +79,14 @@ def adapt_fraction(
     planned = read_plan_structures(inputs.plan_structures, inputs.plan)
     identity = identity_findings(inputs.plan, inputs.daily)
     warnings = (*inputs.daily.warnings, *planned.findings)
-    context = Context(inputs=inputs, settings=settings, planned=planned, model=model, warnings=warnings)
+    context = Context(
+        inputs=inputs,
+        settings=settings,
+        planned=planned,
+        plan_dose=read_plan_dose(inputs, settings),
+        model=model,
+        warnings=warnings,
+    )
     doubts = [Judgement(verdict=_of_identity(finding), finding=finding) for finding in identity]
     copies = shared_instances(inputs.plan, inputs.daily)
     if copies:
@@ -129,7 +137,7 @@ def _finished(
     lesions, parts = measure_fraction_lesions(carried, facts.aligned, settings.fraction or 1)
     doubts += judge_lesions(lesions)
     clock.begin("dose")
-    dose, plan_dose = compare_fraction_dose(inputs, settings, carried, aligned)
+    dose = compare_fraction_dose(context.plan_dose, settings, carried, aligned)
     doubts += [one for row in (dose.rows if dose else ()) for one in judge_dose(row, settings.limits.dose)]
     used = [one for one in carried if one.trust.verdict != "REFUSE" and not one.structure.is_empty]
     if not used:
@@ -149,7 +157,7 @@ def _finished(
             structures=tuple(one.described() for one in used),
             predecessor_uid=context.planned.sop_instance_uid,
             plan_to_daily=None if aligned.inverse is None else aligned.inverse.field,
-            doses=fraction_doses(inputs, settings, plan_dose, aligned),
+            doses=fraction_doses(inputs, settings, context.plan_dose, aligned),
             now=now,
             uid_source=uid_source,
         )

@@ -105,26 +105,39 @@ def measure_fraction_lesions(
     return tuple(lesions), tuple(parts)
 
 
-def compare_fraction_dose(
-    inputs: DailyInputs, settings: DailySettings, carried: tuple[CarriedStructure, ...], aligned: AlignmentResult
-) -> tuple[DoseComparison | None, Volume | None]:
-    """The difference table and the plan's dose; None of both where no dose was given.
+def read_plan_dose(inputs: DailyInputs, settings: DailySettings) -> Volume | None:
+    """The plan's dose in Gy; None where none was given. Read before anything slow, so that a bad one is told at once.
 
     Raises:
-        InputError: DOSE_IN_OTHER_FRAME, or as `read_rtdose`.
+        InputError: DOSE_IN_OTHER_FRAME; BAD_FRACTION for a number beyond the planned ones; or as `read_rtdose`.
     """
     if inputs.plan_dose is None:
-        return None, None
+        return None
     dose = read_rtdose(inputs.plan_dose).volume
     if dose.grid.frame_of_reference_uid != inputs.plan.frame_of_reference_uid:
         raise InputError("the dose lies in another frame of reference than the plan CT", reason="DOSE_IN_OTHER_FRAME")
+    planned, fraction = settings.planned_fractions, settings.fraction
+    if planned is not None and fraction is not None and fraction > planned:
+        raise InputError(f"fraction {fraction} of {planned} planned", reason="BAD_FRACTION")
+    return dose
+
+
+def compare_fraction_dose(
+    plan_dose: Volume | None,
+    settings: DailySettings,
+    carried: tuple[CarriedStructure, ...],
+    aligned: AlignmentResult,
+) -> DoseComparison | None:
+    """The difference table; None where no dose was given."""
+    if plan_dose is None:
+        return None
     rows = compare_dose(
-        dose,
+        plan_dose,
         [(one.plan, one.structure) for one in carried],
         aligned.alignment.rigid,
         at_doses_gy=settings.at_doses_gy,
     )
-    return DoseComparison(rows=rows, planned_fractions=settings.planned_fractions), dose
+    return DoseComparison(rows=rows, planned_fractions=settings.planned_fractions)
 
 
 def fraction_doses(

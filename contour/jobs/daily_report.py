@@ -21,6 +21,7 @@ from contour.jobs.daily_values import DailyInputs, DailySettings
 from contour.preview.fraction import DrawnFraction
 from contour.segmentation import LoadedModel
 from registration.align import AlignmentResult
+from registration.volume import Volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Context:
     inputs: DailyInputs
     settings: DailySettings
     planned: PlanStructures
+    plan_dose: Volume | None
     model: LoadedModel | None
     warnings: tuple[Finding, ...]
 
@@ -67,6 +69,7 @@ def fraction_report(
         ("invertible", str(rules.invertible)),
         ("strain_weight", f"{rules.deformable.strain_weight:g}"),
         ("levels", str(len(rules.deformable.levels))),
+        ("restrained", str(rules.deformable.restrained)),
     )
     versions = [("contour", __version__), ("torch", version("torch")), ("SimpleITK", version("SimpleITK"))]
     if model is not None:

@@ -24,6 +24,7 @@ from contour.errors import InputError
 from registration import Alignment, DisplacementField, Grid, RigidTransform
 from registration.grid import Coordinates
 from tests.phantoms import ramp, small_grid, voxel_points_xyz_mm
+from tests.registration_standard import by_the_standard
 
 DAY, PLAN = "2.25.20260401", "2.25.20260402"
 RIGID = RigidTransform.about((-5.0, -120.0, 60.0), turn_xyz_deg=(4.0, -3.0, 9.0), shift_xyz_mm=(12.0, 5.0, -8.0))
@@ -76,39 +77,6 @@ def lattice(kind: str) -> Grid:
 
 def aligned(kind: str) -> Alignment:
     return Alignment(rigid=RIGID, field=wavy(lattice(kind)), fixed_frame_uid=DAY, moving_frame_uid=PLAN)
-
-
-def by_the_standard(data: bytes, points: Coordinates) -> Coordinates:
-    """PS3.3 C.20.3 from the text alone: registered point, pre-matrix, trilinear offset, post-matrix, source point."""
-    item = next(
-        i
-        for i in pydicom.dcmread(BytesIO(data)).DeformableRegistrationSequence
-        if "DeformableRegistrationGridSequence" in i
-    )
-
-    def matrix(sequence: pydicom.Sequence) -> np.ndarray:
-        return np.array([float(v) for v in sequence[0].FrameOfReferenceTransformationMatrix]).reshape(4, 4)
-
-    pre = matrix(item.PreDeformationMatrixRegistrationSequence)
-    post = matrix(item.PostDeformationMatrixRegistrationSequence)
-    grid = item.DeformableRegistrationGridSequence[0]
-    nx, ny, nz = grid.GridDimensions
-    offsets = np.frombuffer(grid.VectorGridData, dtype="<f4").reshape(nz, ny, nx, 3)
-    row, column = np.array(grid.ImageOrientationPatient[:3], float), np.array(grid.ImageOrientationPatient[3:], float)
-    axes = np.stack([row, column, np.cross(row, column)])
-    found = []
-    for point in points:
-        start = pre[:3, :3] @ point + pre[:3, 3]
-        place = axes @ (start - np.array(grid.ImagePositionPatient, float)) / np.array(grid.GridResolution)
-        i, j, k = np.clip(np.floor(place).astype(int), 0, [nx - 2, ny - 2, nz - 2])
-        a, b, c = place - [i, j, k]
-        offset = sum(
-            offsets[k + dk, j + dj, i + di].astype(float)
-            * (a if di else 1 - a) * (b if dj else 1 - b) * (c if dk else 1 - c)
-            for dk in (0, 1) for dj in (0, 1) for di in (0, 1)
-        )  # fmt: skip
-        found.append(post[:3, :3] @ (start + offset) + post[:3, 3])
-    return np.array(found)
 
 
 def inner_points(grid: Grid) -> Coordinates:
