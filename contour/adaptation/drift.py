@@ -25,6 +25,7 @@ import numpy as np
 
 from contour.adaptation.solid import Floats, Solid, View, solid_of
 from contour.adaptation.targets import TargetPairs
+from contour.anatomy.names import describe_structure
 from contour.anatomy.structures import Structure
 from contour.errors import InputError
 from registration.errors import FrameMismatchError
@@ -111,7 +112,7 @@ class StructureDrift:
         out_of_view_percent: Share of the plan's structure that the daily scan does not show.
         cut_by: Which scans end in the structure.
         margin: For a target that has a PTV.
-        clearance: For all but the high-dose target itself.
+        clearance: For all but the high-dose target itself and the patient's outline.
     """
 
     name: str
@@ -161,7 +162,8 @@ def measure_all_drift(pairs: Iterable[StructurePair], view: View, targets: Targe
         name = pair.plan.name
         plan, today, _ = solids[name]
         ptv = _planned(solids, planning_volume.get(name, ""))
-        high = _planned(solids, targets.high_dose) if name != targets.high_dose else None
+        is_near = name != targets.high_dose and not _is_body(pair.plan)
+        high = _planned(solids, targets.high_dose) if is_near else None
         rows.append(
             _drift(
                 pair,
@@ -172,6 +174,12 @@ def measure_all_drift(pairs: Iterable[StructurePair], view: View, targets: Targe
             )
         )
     return tuple(rows)
+
+
+def _is_body(structure: Structure) -> bool:
+    """The patient's outline is no organ that a target could come near to."""
+    own = "" if structure.roi is None else structure.roi.interpreted_type
+    return "EXTERNAL" in {own, describe_structure(structure.name).interpreted_type}
 
 
 def measure_margin(plan: Solid, today: Solid, planning_volume: Solid) -> TargetMargin | None:

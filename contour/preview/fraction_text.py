@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from contour import __version__
 from contour.adaptation.dose_today import DoseComparison
@@ -20,6 +22,7 @@ _MOST_REASONS = 4
 _MOST_ROWS = 14
 _REASON_WIDTH = 108
 _NAME_LENGTH = 20
+_BOX = "\N{WHITE SQUARE}"
 
 Colour = tuple[float, float, float]
 
@@ -39,8 +42,15 @@ _COLUMNS: tuple[tuple[str, float], ...] = (
 
 
 def plain(text: str) -> str:
-    """Text from outside as it is: no mathematics between dollar signs, nothing that cannot be printed."""
-    return "".join(letter for letter in text if letter.isprintable()).replace("$", r"\$")
+    """Text from outside as it is: no mathematics between dollar signs, and a box for what the font does not have."""
+    drawn = "".join(letter if ord(letter) in _letters() else _BOX for letter in text if letter.isprintable())
+    return drawn.replace("$", r"\$")
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """Code points of the font that the picture is written in."""
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())
 
 
 def write_frame(figure: Figure, report: FractionReport, *, aligned: bool, carried: bool) -> None:

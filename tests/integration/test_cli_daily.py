@@ -112,7 +112,7 @@ def test_carried_structures_meet_the_truth_and_are_better_than_by_set_up_alone(c
         one.name: dice(carry_structure(one, set_up, day.grid).structure.full_mask_zyx(), truth[one.name])
         for one in structures
     }
-    assert np.mean([found[name] for name in ("Parotid_L", "Parotid_R")]) >= 0.92
+    assert np.mean([found[name] for name in ("Parotid_L", "Parotid_R")]) >= 0.90
     assert min(found[name] for name in ("CTV_7000", "PTV_7000", "GTVn")) >= 0.90
     # a few tenths of a millimetre are a few hundredths of Dice where a voxel is 5 mm thick
     assert {name: (found[name], stiff[name]) for name in found if found[name] < stiff[name] - 0.02} == {}
