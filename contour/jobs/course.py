@@ -17,6 +17,7 @@ from contour.dicom.plan_structures import read_plan_structures
 from contour.dicom.rtdose_reader import read_rtdose
 from contour.dicom.rtdose_writer import RtDoseSettings, write_rtdose
 from contour.errors import InputError
+from contour.jobs.daily_values import AT_DOSES_GY
 
 COURSE, DOSE_ACCUMULATED = "course.json", "dose_accumulated.dcm"
 
@@ -115,7 +116,9 @@ def _dose(
     if not same_place(planned.grid, summed.dose.grid):
         raise InputError("the plan's dose lies on another grid than the fractions'", reason="GRID_MISMATCH")
     structures = read_plan_structures(plan.structures, plan.ct).structures
-    rows = compare_accumulated(planned, structures, summed.dose, delivered_share=summed.delivered_share)
+    rows = compare_accumulated(
+        planned, structures, summed.dose, delivered_share=summed.delivered_share, at_doses_gy=AT_DOSES_GY
+    )
     last = max(fraction.number for fraction in history.fractions)
     return (
         DoseComparison(

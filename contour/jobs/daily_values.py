@@ -10,6 +10,9 @@ from contour.dicom.ct_series import CtSeries
 from contour.errors import Finding
 from registration.align import AlignSettings
 
+AT_DOSES_GY = (20.0, 30.0, 45.0, 60.0)
+"""Doses at which volumes are told: those of common constraints to parotid glands, cord and mandible."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyInputs:
@@ -47,7 +50,7 @@ class DailySettings:
     fraction: int | None = None
     label: str = ""
     planned_fractions: int | None = None
-    at_doses_gy: tuple[float, ...] = ()
+    at_doses_gy: tuple[float, ...] = AT_DOSES_GY
     target_pairs: tuple[tuple[str, str], ...] = ()
 
 

@@ -136,6 +136,32 @@ def test_the_report_says_how_sure_it_is_of_each_structure(last):
     assert report["dose"]["approximation"].startswith("dose cloud fixed in the room")
 
 
+def test_the_dose_table_has_every_point(last):
+    report = json.loads((last / "drift.json").read_text())
+    row = next(row for row in report["dose"]["rows"] if row["name"] == "Parotid_L")
+    for side in ("plan", "today"):
+        assert {"d98_gy", "d95_gy", "d50_gy", "d2_gy", "mean_gy"} <= set(row[side])
+        assert [point["dose_gy"] for point in row[side]["at_dose"]] == [20.0, 30.0, 45.0, 60.0]
+    assert row["today_less_plan"]["mean_gy"] == pytest.approx(
+        row["today"]["mean_gy"] - row["plan"]["mean_gy"], abs=0.02
+    )
+
+
+def test_a_server_gives_the_same_files(course, done, running_server, tmp_path):
+    plan, out = course / "plan", tmp_path / "out"
+    run = contour(
+        "daily", "--plan-ct", plan / "ct", "--plan-structures", plan / "RS.dcm", "--plan-dose", plan / "RD.dcm",
+        "--planned-fractions", FRACTIONS, "--fraction", 1, "--daily-ct", course / "fraction_01" / "ct", "--out", out,
+        "--server", running_server.address,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert sorted(path.name for path in out.iterdir()) == sorted([*OBJECTS, *EVIDENCE])
+    here, there = (pydicom.dcmread(folder / "structures.dcm") for folder in (done[1][0], out))
+    for mine, theirs in zip(here.ROIContourSequence, there.ROIContourSequence, strict=True):
+        assert mine.ReferencedROINumber == theirs.ReferencedROINumber
+        assert [c.ContourData for c in mine.ContourSequence] == [c.ContourData for c in theirs.ContourSequence]
+
+
 def test_the_course_sums_up_its_fractions_in_order_and_names_what_is_missing(course, done, tmp_path, judge):
     plan = course / "plan"
     summed = contour(

@@ -173,6 +173,23 @@ def test_a_cone_beam_like_scan_with_other_hu_is_aligned_as_well() -> None:
     assert error_mm.mean() < 0.8
 
 
+def test_five_centimetres_and_ten_degrees_are_found_with_a_couch_and_another_field_of_view() -> None:
+    far = RigidTransform.about(CENTRE_XYZ_MM, turn_xyz_deg=(-9.0, 7.0, 10.0), shift_xyz_mm=(48.0, -41.0, 50.0))
+    plan = body_scan(plan_grid())
+    daily = daily_grid(tuple(far.inverse().apply(CENTRE_XYZ_MM) - CENTRE_XYZ_MM))  # type: ignore[arg-type]
+    scan = deformed(plan, daily, far.apply(voxel_points_xyz_mm(daily)), noise_hu=20.0)
+    values = scan.values_zyx.astype(np.int16)
+    values[:, -6:-3, :] = 300  # a couch that the plan does not have
+    upper = slice(values.shape[0] // 4, None)
+    shown = daily.cropped((upper.start, 0, 0), (values.shape[0] - upper.start, *daily.shape_zyx[1:]))
+
+    found = align(Volume(grid=shown, values_zyx=values[upper]), plan, AlignSettings(method="rigid"))
+
+    points = far.inverse().apply(body_points_xyz_mm(3000))
+    assert np.linalg.norm(found.alignment.map_points(points) - far.apply(points), axis=1).max() < 1.5
+    assert found.rigid.starts > 1
+
+
 def test_the_second_method_finds_the_bend_too_and_the_same_each_time() -> None:
     scan, plan, _ = bent()
     points = points_of_the_day()
