@@ -35,7 +35,7 @@ from registration.volume import Volume
 OnFraction = Callable[[float], None]
 
 _SKIN_MM = 8.0
-_MOST_VOXELS = 2_400_000
+_MOST_VOXELS = 3_600_000
 _LOWEST_HU, _HIGHEST_HU = -1000.0, 800.0
 _BETAS = (0.9, 0.99)
 _NODE_MM = 3.0
@@ -56,8 +56,8 @@ class Level:
 LEVELS = (
     Level(voxel_mm=12.0, control_mm=32.0, steps=40, rate_mm=1.5),
     Level(voxel_mm=7.0, control_mm=18.0, steps=50, rate_mm=1.0),
-    Level(voxel_mm=4.0, control_mm=10.0, steps=48, rate_mm=0.6),
-    Level(voxel_mm=2.5, control_mm=6.0, steps=24, rate_mm=0.6),
+    Level(voxel_mm=4.0, control_mm=10.0, steps=36, rate_mm=0.6),
+    Level(voxel_mm=2.2, control_mm=6.0, steps=18, rate_mm=0.7),
 )
 
 
