@@ -4,8 +4,8 @@ In tissue without structure of its own, noise and the spline's stiffness move po
 nothing speaks for, and the set-up, which bone has settled, is nearer to the truth there. A displacement stays where it
 is large, or where the local correlation with it is higher than without it by enough.
 
-    gain of squared correlation, over about 35 mm   0 ... 0.2    none ... all of the displacement stays
-    displacement                                    1.5 ... 4 mm the same; whichever lets more stay counts
+    gain of squared correlation, over about 25 mm   0 ... 0.1    none ... all of the displacement stays
+    displacement                                    1 ... 3 mm   the same; whichever lets more stay counts
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from registration.similarity import LocalCorrelation, Seen
 
-_ENOUGH_GAIN = 0.2
-_SMALL_MM, _LARGE_MM = 1.5, 4.0
+_ENOUGH_GAIN = 0.1
+_SMALL_MM, _LARGE_MM = 1.0, 3.0
 _WINDOWS = 5
 
 
