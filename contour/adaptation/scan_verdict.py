@@ -42,7 +42,9 @@ _FLIP_GAIN = 0.05
 _FLIP_FIT_GAIN = 0.01
 _BONE_HU = (300.0, 2500.0)
 _MOST_POINTS = 20_000
-_AXES = ("head and feet", "front and back", "left and right")
+LEFT_RIGHT = "left and right"
+"""Looked at in every scan: a head is so nearly the same mirrored that nothing else may be in doubt."""
+_AXES = {"head and feet": 0, "front and back": 1, LEFT_RIGHT: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,8 @@ def judge_scan(scene: Scene, plan: Volume, quality: AlignmentQuality, copy: Copy
     }
     stranger = (bone is not None and bone < LEAST_BONE) or share < LEAST_MATCHES or agreement < LEAST_AGREEMENT
     doubtful = agreement < DOUBTFUL_AGREEMENT or inverse_mm > DOUBTFUL_INVERSE_MM
-    flip = better_flip(scene.daily, plan, share, aligned.rigid) if stranger or doubtful else None
+    axes = tuple(_AXES) if stranger or doubtful else (LEFT_RIGHT,)
+    flip = better_flip(scene.daily, plan, share, aligned.rigid, axes)
     if flip is not None:
         text = f"the daily scan fits better with {flip.exchanged} exchanged: its header or its voxels are flipped"
         return (_judged("REFUSE", "FLIPPED_SCAN", text, **figures, flipped_share=flip.matched_share),)
@@ -108,7 +111,7 @@ def agreement_in_bone(scene: Scene) -> float | None:
     return mean_agreement(scene.agreement, points) if points.shape[0] > _MOST_POINTS // 100 else None
 
 
-def better_flip(daily: Volume, plan: Volume, share: float, rigid: RigidResult) -> Flip | None:
+def better_flip(daily: Volume, plan: Volume, share: float, rigid: RigidResult, axes: tuple[str, ...]) -> Flip | None:
     """The mirrored version of the day's scan that fits the plan clearly better than the scan itself, if there is one.
 
     A head is nearly the same mirrored, so that no one figure tells; but the right way round, feature points, soft
@@ -119,10 +122,12 @@ def better_flip(daily: Volume, plan: Volume, share: float, rigid: RigidResult) -
         plan: HU.
         share: Of the scan's own feature points, found again.
         rigid: The scan's own set-up.
+        axes: Which ends may be exchanged.
     """
     best: Flip | None = None
-    for axis, exchanged in enumerate(_AXES):
-        mirrored = Volume(grid=daily.grid, values_zyx=np.flip(daily.values_zyx, _array_axis(daily, axis)).copy())
+    for exchanged in axes:
+        along = _array_axis(daily, _AXES[exchanged])
+        mirrored = Volume(grid=daily.grid, values_zyx=np.flip(daily.values_zyx, along).copy())
         try:
             body = body_mask(mirrored)
             found = align_rigid(mirrored, plan, body, device=torch.device("cpu"))
