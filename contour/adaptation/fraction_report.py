@@ -71,7 +71,7 @@ class AlignmentQuality:
     """How the alignment looks without ground truth; None where a figure was not taken.
 
     Args:
-        method: rigid, deformable, demons, bspline.
+        method: rigid, deformable or demons.
         jacobian_minimum: Least volume change inside the body, 1 for none; negative is folded.
         jacobian_maximum: Largest.
         jacobian_p01: 1st percentile.

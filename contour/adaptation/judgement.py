@@ -48,8 +48,8 @@ def judge_alignment(quality: AlignmentQuality, limits: RegistrationLimits) -> tu
     return _beyond(
         (limits.landmark_mean_mm, quality.landmark_mean_mm, "LANDMARKS_OFF", "feature points are {} mm off on average",
          "landmark_mean_mm"),
-        (limits.landmark_p95_mm, quality.landmark_p95_mm, "LANDMARK_OUTLIER", "feature points are up to {} mm off",
-         "landmark_p95_mm"),
+        (limits.landmark_p95_mm, quality.landmark_p95_mm, "LANDMARK_OUTLIER",
+         "one feature point in twenty is {} mm off or more", "landmark_p95_mm"),
         (limits.jacobian_minimum, quality.jacobian_minimum, "FIELD_FOLDED", "tissue shrinks to {} of its volume",
          "jacobian_minimum"),
         (limits.jacobian_maximum, quality.jacobian_maximum, "FIELD_STRETCHED", "tissue swells to {} times its volume",

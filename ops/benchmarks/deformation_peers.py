@@ -89,7 +89,8 @@ def elastix(pair: Pair) -> Moved:
     rules = itk.ParameterObject.New()
     rules.AddParameterMap(rules.GetDefaultParameterMap("bspline", 4, 10.0))
     _, found = itk.elastix_registration_method(day, plan, parameter_object=rules, log_to_console=False)
-    return np.asarray(itk.transformix_deformation_field(day, found), dtype=np.float32)
+    with tempfile.TemporaryDirectory() as made:  # transformix writes the field to a file as well
+        return np.asarray(itk.transformix_deformation_field(day, found, output_directory=made), dtype=np.float32)
 
 
 def plastimatch(pair: Pair) -> Moved:
