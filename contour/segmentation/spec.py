@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from contour.errors import ModelError
+from contour.segmentation.spec_table import SpecTable
 from registration.grid import Shape, Triple
 
 SCHEMA = 1
 _MAX_PATCH_VOXELS = 512**3
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def parse_spec(text: str) -> ModelSpec:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _bad(f"not TOML: {error}") from error
-    reader = _Table(document, "spec")
+    reader = SpecTable(document, "spec")
     if reader.take("schema", int) != SCHEMA:
         raise _bad(f"schema is {document['schema']}, expected {SCHEMA}")
     spec = ModelSpec(
@@ -116,7 +116,7 @@ def parse_spec(text: str) -> ModelSpec:
     return spec
 
 
-def _network(reader: _Table) -> NetworkSpec:
+def _network(reader: SpecTable) -> NetworkSpec:
     arguments = reader.table("arguments")
     network = NetworkSpec(
         architecture=reader.take("architecture", str), arguments=tuple(sorted(arguments.values.items()))
@@ -125,7 +125,7 @@ def _network(reader: _Table) -> NetworkSpec:
     return network
 
 
-def _input(reader: _Table) -> InputSpec:
+def _input(reader: SpecTable) -> InputSpec:
     spacing = reader.numbers("spacing_zyx_mm", 3)
     patch = reader.numbers("patch_zyx", 3)
     windows = reader.take("windows_hu", list)
@@ -158,7 +158,7 @@ def _window(pair: object) -> tuple[float, float]:
             raise _bad(f"a window is a pair low < high in HU, found {pair}")
 
 
-def _structure(reader: _Table) -> StructureSpec:
+def _structure(reader: SpecTable) -> StructureSpec:
     name = reader.take("name", str)
     structure = StructureSpec(
         name=name,
@@ -176,57 +176,6 @@ def _structure(reader: _Table) -> StructureSpec:
     if structure.keep_parts < 0 or structure.smallest_part_ml < 0 or structure.fill_holes_ml < 0:
         raise _bad(f"clean-up rules of {name} must not be negative")
     return structure
-
-
-class _Table:
-    """A TOML table that is taken apart key by key; what is left over at the end is an error."""
-
-    def __init__(self, values: dict[str, Any], where: str) -> None:
-        self.values = values
-        self.where = where
-        self._taken: set[str] = set()
-
-    def take(self, key: str, kind: type[_T], default: _T | None = None) -> _T:
-        self._taken.add(key)
-        value = self.values.get(key, default)
-        if value is None:
-            raise _bad(f"{self.where} lacks {key!r}")
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise _bad(f"{self.where}.{key} must be {kind.__name__}, found {type(value).__name__}")
-        return value
-
-    def number(self, key: str, default: float | None = None) -> float:
-        self._taken.add(key)
-        value = self.values.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise _bad(f"{self.where}.{key} must be a number, found {value!r}")
-        return float(value)
-
-    def numbers(self, key: str, count: int) -> list[float]:
-        values = self.take(key, list)
-        if len(values) != count or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
-            raise _bad(f"{self.where}.{key} must be {count} numbers, found {values}")
-        return [float(v) for v in values]
-
-    def words(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        values = self.take(key, list, list(default))
-        if not values or not all(isinstance(value, str) for value in values):
-            raise _bad(f"{self.where}.{key} must be one name or more, found {values}")
-        return tuple(values)
-
-    def table(self, key: str) -> _Table:
-        return _Table(self.take(key, dict), f"{self.where}.{key}")
-
-    def tables(self, key: str) -> list[_Table]:
-        values = self.take(key, list)
-        if not all(isinstance(value, dict) for value in values):
-            raise _bad(f"{self.where}.{key} must be tables")
-        return [_Table(value, f"{self.where}.{key}[{index}]") for index, value in enumerate(values)]
-
-    def finish(self) -> None:
-        unknown = sorted(set(self.values) - self._taken)
-        if unknown:
-            raise _bad(f"{self.where} has unknown keys {unknown}")
 
 
 def _product(shape: Shape) -> int:
