@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from contour.anatomy.tg263_table import ROWS
@@ -24,6 +24,8 @@ MAX_NAME_LENGTH = 16
 _SIDES = {"l": "L", "lt": "L", "left": "L", "li": "L", "r": "R", "rt": "R", "right": "R", "re": "R"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 _TARGET = re.compile(r"(?:I?GTV|I?CTV|ITV|PTV)(?:[pnsvb]{1,4}|!)?\d*(?:_[A-Za-z0-9.+\-^!~]+)*")
+_RISK_VOLUME = re.compile(r"([A-Za-z_]+_PRV)\d\d")
+"""TG-263 appends the margin of a planning organ at risk volume in mm: `SpinalCord_PRV05`."""
 _NO_VOLUME = re.compile(r"z[A-Z][A-Za-z0-9_]*")
 """TG-263 sets a z before what only helps planning: no volume to report on, optimise on or prescribe to."""
 _TARGET_TYPES = {"GTV": "GTV", "IGTV": "GTV", "CTV": "CTV", "ICTV": "CTV", "ITV": "CTV", "PTV": "PTV"}
@@ -68,8 +70,10 @@ def tg263_name(alias: str) -> str | None:
     """The TG-263 name that an alias stands for, or None where the catalogue has none.
 
     Case, spaces, punctuation and the place of left and right do not matter. Target names of TG-263's own pattern
-    (`PTV_5040`, `GTVn2`) are their own name.
+    (`PTV_5040`, `GTVn2`) are their own name, and so is a known risk volume with its margin (`SpinalCord_PRV05`).
     """
+    if _with_margin(alias) is not None:
+        return alias
     entry = _by_alias().get(_key(alias))
     if entry is not None:
         return entry
@@ -106,9 +110,18 @@ def _describe(name: str) -> StructureType:
     known = _catalogue().get(name)
     if known is not None:
         return known
+    bare = _with_margin(name)
+    if bare is not None:
+        return replace(bare, name=name, aliases=())
     prefix = re.match(r"I?[GC]TV|ITV|PTV", name)
     kind = _TARGET_TYPES[prefix.group(0)] if prefix else "ORGAN"
     return StructureType(name=name, interpreted_type=kind, colour_rgb=_catalogue()[kind].colour_rgb)
+
+
+def _with_margin(name: str) -> StructureType | None:
+    """The catalogue's entry of a risk volume whose name ends in its margin; None for any other name."""
+    found = _RISK_VOLUME.fullmatch(name)
+    return _catalogue().get(found[1]) if found and len(name) <= MAX_NAME_LENGTH else None
 
 
 def _key(name: str) -> tuple[str, str]:

@@ -78,13 +78,17 @@ def plan_here(request: PlanRequest, *, progress: Progress) -> Planned:
     read_s = time.perf_counter() - started_s
     progress("read", 1.0)
 
-    from contour.cli.installed import model_store
+    from contour.cli.installed import model_store, protocol_store
+    from contour.jobs.contourers import contourer_named, loader
     from contour.jobs.plan import plan_contours
     from contour.segmentation import best_device
 
+    models = model_store(request.models_dir)
     result = plan_contours(
         series,
-        model_store(request.models_dir).load(request.model or DEFAULT_MODEL, device=best_device()),
+        contourer_named(
+            request.model or DEFAULT_MODEL, models, protocol_store(request.models_dir), loader(models, best_device())
+        ),
         structures=request.structures,
         now=datetime.now(UTC).astimezone(),
         uid_source=new_uid,

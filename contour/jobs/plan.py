@@ -1,4 +1,4 @@
-"""The first walk: a planning CT and a model go in, a proven structure set comes out."""
+"""The first walk: a planning CT goes in, a model or a protocol contours it, a proven structure set comes out."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from contour.dicom.ct_series import CtSeries
 from contour.dicom.rtstruct_verification import StructureCheck, verify_rtstruct
 from contour.dicom.rtstruct_writer import StructureSetSettings, build_rtstruct
 from contour.errors import Finding, InputError, NotFoundError
+from contour.jobs.contourers import Contourer
 from contour.progress import Progress, no_progress
-from contour.segmentation import LoadedModel, Segmentation, segment
+from contour.segmentation import Segmentation
 
 STRUCTURE_SET_LABEL = "CONTOUR AUTO"
 """Structure Set Label, SH: at most 16 characters."""
@@ -90,7 +91,7 @@ def wanted_structures(asked: tuple[str, ...] | None, offered: tuple[str, ...]) -
 
 def plan_contours(
     series: CtSeries,
-    model: LoadedModel,
+    contourer: Contourer,
     *,
     structures: tuple[str, ...] | None,
     now: datetime,
@@ -101,20 +102,20 @@ def plan_contours(
 
     Args:
         series: A CT series that met every precondition.
-        model: Loaded once, used for any number of series.
-        structures: Names or aliases wanted; None for all that the model contours.
+        contourer: A model or a protocol; used for any number of series.
+        structures: Names or aliases wanted; None for all that it contours.
         now: Written as the instance's creation date and time.
         uid_source: Gives a new UID at each call.
         progress: Told the stages from `body` on, in order; stops the work by raising CancelledError.
 
     Raises:
-        NotFoundError: a structure that the model does not contour (UNKNOWN_STRUCTURE).
+        NotFoundError: a structure that is not contoured (UNKNOWN_STRUCTURE).
         InputError: no body, or nothing of what was asked for, in this CT.
         UntrustworthyResultError: the file, read back, is not what was contoured.
         CancelledError: raised by `progress`.
     """
-    wanted = wanted_structures(structures, model.card.structures)
-    segmentation = segment(series.volume, model, structures=wanted, progress=progress)
+    wanted = wanted_structures(structures, contourer.structures)
+    segmentation = contourer.contour(series.volume, structures=wanted, progress=progress)
     found = tuple(structure for structure in segmentation.structures if not structure.is_empty)
     if not found:
         raise InputError(
@@ -128,7 +129,7 @@ def plan_contours(
         label=STRUCTURE_SET_LABEL,
         now=now,
         uid_source=uid_source,
-        model=f"{model.card.name} {model.card.version}"[:_DESCRIPTION_LENGTH],
+        model=f"{contourer.name} {contourer.version}"[:_DESCRIPTION_LENGTH],
     )
     rtstruct = build_rtstruct(series, found, settings)
     progress("write", 1.0)

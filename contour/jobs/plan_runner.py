@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contour.dicom.ct_reader import read_ct_instances
-from contour.errors import ModelError
+from contour.errors import ContourError, ModelError
+from contour.jobs.contourers import contourer_named
 from contour.jobs.plan import PlanResult, plan_contours
-from contour.jobs.work import ModelFacts, RunnerSettings, Work
+from contour.jobs.work import ModelFacts, ProtocolFacts, ProtocolRow, RunnerSettings, Work
 from contour.progress import Progress
 from contour.segmentation import LoadedModel, ModelCard, ModelStore, best_device, shipped_models_folder
+from contour.segmentation.protocol_spec import ProtocolSpec, how
+from contour.segmentation.protocol_store import ProtocolStore, check_models
 from contour.store.records import JobResult, ResultRemoval, ResultRow
 
 log = logging.getLogger(__name__)
@@ -23,23 +26,32 @@ _WARM_MODELS = 3
 
 
 class PlanRunner:
-    """A `Runner` that contours planning CTs."""
+    """A `Runner` that contours planning CTs, with a model or as a protocol says; the default may be either."""
 
-    def __init__(self, store: ModelStore, *, default_model: str) -> None:
+    def __init__(self, store: ModelStore, *, default_model: str, protocols: ProtocolStore | None = None) -> None:
         self._store = store
+        self._protocols = protocols or ProtocolStore(())
         self._default_model = default_model
         self._warm: dict[str, LoadedModel] = {}
         if default_model in store.names():
             self.model(default_model)
 
     def models(self) -> tuple[ModelFacts, ...]:
-        """Every installed model that is what its manifest says."""
+        """Every installed model that is what its manifest says, and every protocol whose models are there."""
         facts: list[ModelFacts] = []
         for name in self._store.names():
             try:
                 facts.append(_facts(self._store.card(name), is_default=name == self._default_model))
             except ModelError as error:
                 log.warning("a model cannot be used", exc_info=error)
+        for name in self._protocols.names():
+            try:
+                protocol = self._protocols.get(name)
+                check_models(protocol, self._store.card)
+            except ContourError as error:
+                log.warning("a protocol cannot be used", exc_info=error)
+            else:
+                facts.append(_protocol_facts(protocol, is_default=name == self._default_model))
         return tuple(facts)
 
     def run(self, work: Work, progress: Progress) -> JobResult:
@@ -52,17 +64,17 @@ class PlanRunner:
             on_fraction=lambda fraction: progress("read", fraction),
         )
         read_s = time.perf_counter() - started_s
-        model = self.model(work.model)
+        contourer = contourer_named(work.model, self._store, self._protocols, self.model)
         result = plan_contours(
             series,
-            model,
+            contourer,
             structures=work.structures,
             now=datetime.fromtimestamp(work.created_s, UTC).astimezone(),
             uid_source=uids_of(work.job_id),
             progress=progress,
         )
         Path(work.result_path).write_bytes(result.rtstruct)
-        return _job_result(result, read_s, model.card.version)
+        return _job_result(result, read_s, contourer.version)
 
     def model(self, name: str) -> LoadedModel:
         """A loaded model; the one used longest ago makes room."""
@@ -80,7 +92,7 @@ def open_plan_runner(settings: RunnerSettings) -> PlanRunner:
         ModelError: the default model is broken or not what its manifest says.
     """
     folders = (*(Path(folder) for folder in settings.model_folders), shipped_models_folder())
-    return PlanRunner(ModelStore(folders), default_model=settings.default_model)
+    return PlanRunner(ModelStore(folders), default_model=settings.default_model, protocols=ProtocolStore(folders))
 
 
 def _facts(card: ModelCard, *, is_default: bool) -> ModelFacts:
@@ -91,6 +103,22 @@ def _facts(card: ModelCard, *, is_default: bool) -> ModelFacts:
         summary=f"{card.region}, {len(card.structures)} structures, {card.licence}",
         card=card.text,
         is_default=is_default,
+    )
+
+
+def _protocol_facts(protocol: ProtocolSpec, *, is_default: bool) -> ModelFacts:
+    return ModelFacts(
+        name=protocol.name,
+        version=protocol.version,
+        structures=protocol.structures,
+        summary=protocol.description,
+        card="",
+        is_default=is_default,
+        protocol=ProtocolFacts(
+            models=protocol.models,
+            rows=tuple(ProtocolRow(name=one.name, how=how(one), keep=one.keep) for one in protocol.entries),
+            toml=protocol.text,
+        ),
     )
 
 

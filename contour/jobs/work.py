@@ -54,8 +54,29 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolRow:
+    """One structure of a protocol: how it comes about, and whether it is written."""
+
+    name: str
+    how: str
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolFacts:
+    """What a protocol says beside what a model does: the models it uses, its rows, and the whole as TOML."""
+
+    models: tuple[str, ...]
+    rows: tuple[ProtocolRow, ...]
+    toml: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """A model that a worker can run. `card` is its model card, Markdown."""
+    """A model that a worker can run, or a protocol, which is asked for in the same way.
+
+    `card` is its model card, Markdown; a protocol has none.
+    """
 
     name: str
     version: str
@@ -63,6 +84,7 @@ class ModelFacts:
     summary: str
     card: str
     is_default: bool
+    protocol: ProtocolFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +136,19 @@ def _fraction_from_json(form: dict[str, Any] | None) -> FractionWork | None:
 
 def model_from_json(form: dict[str, Any]) -> ModelFacts:
     """The facts that `asdict` was given."""
-    return ModelFacts(**{**form, "structures": tuple(form["structures"])})
+    protocol = form.get("protocol")
+    return ModelFacts(
+        **{
+            **form,
+            "structures": tuple(form["structures"]),
+            "protocol": None if protocol is None else _protocol_from_json(protocol),
+        }
+    )
+
+
+def _protocol_from_json(form: dict[str, Any]) -> ProtocolFacts:
+    rows = tuple(ProtocolRow(**row) for row in form["rows"])
+    return ProtocolFacts(models=tuple(form["models"]), rows=rows, toml=form["toml"])
 
 
 def settings_from_json(form: dict[str, Any]) -> RunnerSettings:

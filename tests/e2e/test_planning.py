@@ -9,6 +9,7 @@ from contour.client import ContourClient
 from contour.dicom.ct_reader import read_ct_folder
 from contour.dicom.rtstruct_reader import read_rtstruct
 from contour.errors import InputError, NotFoundError, SeriesRejectedError
+from contour.jobs.contourers import ByModel
 from contour.jobs.plan import plan_contours
 from contour.progress import STAGES
 from contour.segmentation import ModelStore
@@ -52,7 +53,7 @@ def test_the_server_gives_the_same_contours_as_the_same_work_in_this_process(cli
     number = iter(range(10_000))
     here = plan_contours(
         series,
-        ModelStore([models]).load(NAME, device="cpu"),
+        ByModel(ModelStore([models]).load(NAME, device="cpu")),
         structures=None,
         now=datetime(2026, 1, 1, tzinfo=UTC),
         uid_source=lambda: f"2.25.{next(number)}",

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from contour.cli.entry import cli
 from contour.client.values import structure_of
 from contour.dicom.ct_reader import read_ct_folder
+from contour.jobs.contourers import ByModel
 from contour.jobs.plan import plan_contours
 from contour.jobs.plan_runner import PlanRunner
 from contour.jobs.work import Work, WorkInstance
@@ -34,7 +35,7 @@ def result(models, coarse_series):
     numbers = count(1)
     return plan_contours(
         read_ct_folder(coarse_series.ct_folder),
-        ModelStore([models]).load(NAME, device="cpu"),
+        ByModel(ModelStore([models]).load(NAME, device="cpu")),
         structures=None,
         now=datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC),
         uid_source=lambda: f"2.25.{next(numbers)}",

@@ -66,3 +66,11 @@ def test_an_unknown_name_is_refused_by_the_catalogue_but_described_with_a_steady
     assert described.interpreted_type == "ORGAN"
     assert described == describe_structure("Flux capacitor")
     assert all(64 <= part <= 255 for part in described.colour_rgb)
+
+
+def test_a_risk_volume_keeps_its_margin_in_its_name_and_looks_like_one_without():
+    bare, with_margin = structure_named("SpinalCord_PRV"), structure_named("SpinalCord_PRV05")
+    assert with_margin.name == "SpinalCord_PRV05"
+    assert (with_margin.interpreted_type, with_margin.colour_rgb) == (bare.interpreted_type, bare.colour_rgb)
+    assert tg263_name("cord prv") == "SpinalCord_PRV"
+    assert tg263_name("Liver_PRV05") is None

@@ -8,6 +8,7 @@ import pytest
 from contour.dicom.ct_reader import read_ct_folder
 from contour.dicom.rtstruct_reader import read_rtstruct
 from contour.errors import CancelledError, NotFoundError
+from contour.jobs.contourers import ByModel
 from contour.jobs.plan import plan_contours, wanted_structures
 from contour.progress import STAGES
 from contour.segmentation import ModelStore
@@ -33,7 +34,7 @@ def uids():
 
 def plan(series, model, **changes):
     settings = {"structures": None, "now": NOW, "uid_source": uids(), "progress": lambda stage, fraction: None}
-    return plan_contours(series, model, **(settings | changes))
+    return plan_contours(series, ByModel(model), **(settings | changes))
 
 
 def test_the_same_clock_and_uids_give_the_same_bytes(series, model):
