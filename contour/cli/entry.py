@@ -26,6 +26,7 @@ from contour.cli.evaluate import evaluate
 from contour.cli.models import models
 from contour.cli.phantom import phantom
 from contour.cli.plan import plan
+from contour.cli.protocol import protocol
 from contour.cli.serve import serve
 from contour.cli.train import train
 from contour.errors import ConfigError, ContourError
@@ -45,7 +46,7 @@ def cli(debug: bool) -> None:
         sys.excepthook = sys.__excepthook__
 
 
-for _command in (plan, daily, course, check, serve, models, phantom, train, evaluate, calibrate, anatomy):
+for _command in (plan, daily, course, check, serve, models, protocol, phantom, train, evaluate, calibrate, anatomy):
     cli.add_command(_command)
 
 

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 @click.command(short_help="Contour a planning CT.")
 @click.argument("ct_dir", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="RTSTRUCT file to write.")
-@click.option("--model", metavar="NAME", default=None, help="Name of an installed model; see 'contour models'.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    default=None,
+    help="Name of an installed model, see 'contour models', or of a protocol, see 'contour protocol list'.",
+)
 @click.option(
     "--structures",
     metavar="A,B",

@@ -23,13 +23,17 @@ from contour.client.errors import error_of_status, finding_of
 from contour.client.upload import UPLOAD, Upload, item_of
 from contour.client.values import (
     InstalledModel,
+    InstalledProtocol,
     JobProgress,
     Planned,
     PlannedRemoval,
     PlannedStructure,
+    ProtocolStructure,
+    ProtocolText,
     SeriesHandle,
     progress_of,
     progress_of_metadata,
+    protocol_of,
     structure_of,
 )
 from contour.errors import (
@@ -57,11 +61,14 @@ __all__ = [
     "CourseHandle",
     "FractionDone",
     "InstalledModel",
+    "InstalledProtocol",
     "JobProgress",
     "PlanHandle",
     "Planned",
     "PlannedRemoval",
     "PlannedStructure",
+    "ProtocolStructure",
+    "ProtocolText",
     "SeriesHandle",
 ]
 
@@ -120,8 +127,8 @@ class ContourClient:
 
         Args:
             series: From `upload_series`.
-            model: Empty for the server's default.
-            structures: TG-263 names or aliases; empty for all that the model contours.
+            model: A model's name or a protocol's; empty for the server's default.
+            structures: TG-263 names or aliases; empty for all that it contours.
             series_instance_uid: Chooses, where CTs of several series were uploaded.
             progress: Told the stages; what it raises cancels the job.
         """
@@ -242,6 +249,21 @@ class ContourClient:
     def model_card(self, name: str = "") -> str:
         """A model's card, Markdown; of the default model where no name is given."""
         return str(self._connection.ask(self._models.GetModel, models_pb2.GetModelRequest(name=name)).card)
+
+    def protocols(self) -> tuple[InstalledProtocol, ...]:
+        """The protocols on the server, by name."""
+        answer = self._connection.ask(self._models.ListProtocols, models_pb2.ListProtocolsRequest())
+        return tuple(protocol_of(one) for one in answer.protocols)
+
+    def protocol(self, name: str) -> ProtocolText:
+        """A whole protocol.
+
+        Raises:
+            NotFoundError: there is none of that name (UNKNOWN_PROTOCOL).
+        """
+        found = self._connection.ask(self._models.GetProtocol, models_pb2.GetProtocolRequest(name=name))
+        rows = tuple(ProtocolStructure(name=one.name, how=one.how, keep=one.keep) for one in found.structures)
+        return ProtocolText(protocol=protocol_of(found.protocol), structures=rows, toml=found.toml)
 
     def delete_series(self, series_id: str) -> None:
         """Delete a series with its files, jobs and results."""

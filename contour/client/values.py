@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from google.longrunning import operations_pb2
 
 from contour.errors import Finding
-from contour.v1 import contouring_pb2
+from contour.v1 import contouring_pb2, models_pb2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,48 @@ class InstalledModel:
     structures: tuple[str, ...]
     summary: str
     is_default: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledProtocol:
+    """A protocol on the server; its name is given where a model's is. `models` are those that it uses."""
+
+    name: str
+    version: str
+    description: str
+    structures: tuple[str, ...]
+    models: tuple[str, ...]
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolStructure:
+    """One structure of a protocol: how it comes about, and whether it is written."""
+
+    name: str
+    how: str
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolText:
+    """A whole protocol: its structures in the order in which they are made, and the file, TOML."""
+
+    protocol: InstalledProtocol
+    structures: tuple[ProtocolStructure, ...]
+    toml: str
+
+
+def protocol_of(message: models_pb2.Protocol) -> InstalledProtocol:
+    """A protocol as it came over the wire."""
+    return InstalledProtocol(
+        name=message.name,
+        version=message.version,
+        description=message.description,
+        structures=tuple(message.structures),
+        models=tuple(message.models),
+        is_default=message.is_default,
+    )
 
 
 def structure_of(row: contouring_pb2.StructureRow) -> PlannedStructure:

@@ -16,7 +16,7 @@ from contour.jobs.dispatcher import Dispatcher
 from contour.jobs.fraction_archive import DRIFT, REPORT, read_member
 from contour.jobs.work import ModelFacts
 from contour.server.boundary import Places
-from contour.server.contouring_service import CHUNK_BYTES, model_named
+from contour.server.contouring_service import CHUNK_BYTES, model_named, only_models
 from contour.server.course_messages import FILES, course_message, plan_of
 from contour.server.operations import JobView
 from contour.server.series_service import checked_request_id
@@ -69,7 +69,7 @@ class AdaptationServicer:
                 "daily_series_id is empty; expected the series of the day's scan", reason="INVALID_ARGUMENT"
             )
         limits = _checked_limits(request.limits_toml)
-        model = model_named(self._models(), request.model)
+        model = model_named(only_models(self._models()), request.model)
         plan = plan_of(request.plan) if request.HasField("plan") else self._store.courses.get(request.course_id).plan
         asked = JobRequest(
             series_id=request.daily_series_id,

@@ -128,8 +128,13 @@ class ContouringServicer:
         )
 
 
+def only_models(models: tuple[ModelFacts, ...]) -> tuple[ModelFacts, ...]:
+    """Without the protocols."""
+    return tuple(model for model in models if model.protocol is None)
+
+
 def model_named(models: tuple[ModelFacts, ...], name: str) -> ModelFacts:
-    """The model asked for, or the default where the name is empty.
+    """The model or protocol asked for, or the default where the name is empty.
 
     Raises:
         NotFoundError: UNKNOWN_MODEL.

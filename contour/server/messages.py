@@ -7,7 +7,7 @@ import math
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from contour.errors import Finding
-from contour.jobs.work import ModelFacts
+from contour.jobs.work import ModelFacts, ProtocolFacts, ProtocolRow
 from contour.store.records import InstanceVerdict, Job, JobResult, JobState, StoredFile, StoredSeries, Verdict
 from contour.v1 import contouring_pb2, findings_pb2, models_pb2, series_pb2
 
@@ -137,6 +137,23 @@ def model_message(model: ModelFacts) -> models_pb2.Model:
         summary=model.summary,
         is_default=model.is_default,
     )
+
+
+def protocol_message(facts: ModelFacts, protocol: ProtocolFacts) -> models_pb2.Protocol:
+    """A protocol without its text."""
+    return models_pb2.Protocol(
+        name=facts.name,
+        version=facts.version,
+        description=facts.summary,
+        structures=facts.structures,
+        models=protocol.models,
+        is_default=facts.is_default,
+    )
+
+
+def protocol_row_message(row: ProtocolRow) -> models_pb2.ProtocolStructure:
+    """One structure of a protocol."""
+    return models_pb2.ProtocolStructure(name=row.name, how=row.how, keep=row.keep)
 
 
 def timestamp(seconds: float | None) -> Timestamp | None:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63ontour/v1/models.proto\x12\ncontour.v1\"_\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x12\n\nstructures\x18\x03 \x03(\t\x12\x0f\n\x07summary\x18\x04 \x01(\t\x12\x12\n\nis_default\x18\x05 \x01(\x08\"\x13\n\x11ListModelsRequest\"7\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.contour.v1.Model\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"B\n\x10GetModelResponse\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.contour.v1.Model\x12\x0c\n\x04\x63\x61rd\x18\x02 \x01(\t2\xa2\x01\n\x0cModelService\x12K\n\nListModels\x12\x1d.contour.v1.ListModelsRequest\x1a\x1e.contour.v1.ListModelsResponse\x12\x45\n\x08GetModel\x12\x1b.contour.v1.GetModelRequest\x1a\x1c.contour.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63ontour/v1/models.proto\x12\ncontour.v1\"_\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x12\n\nstructures\x18\x03 \x03(\t\x12\x0f\n\x07summary\x18\x04 \x01(\t\x12\x12\n\nis_default\x18\x05 \x01(\x08\"\x13\n\x11ListModelsRequest\"7\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.contour.v1.Model\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"B\n\x10GetModelResponse\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.contour.v1.Model\x12\x0c\n\x04\x63\x61rd\x18\x02 \x01(\t\"v\n\x08Protocol\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x12\n\nstructures\x18\x04 \x03(\t\x12\x0e\n\x06models\x18\x05 \x03(\t\x12\x12\n\nis_default\x18\x06 \x01(\x08\"<\n\x11ProtocolStructure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03how\x18\x02 \x01(\t\x12\x0c\n\x04keep\x18\x03 \x01(\x08\"\x16\n\x14ListProtocolsRequest\"@\n\x15ListProtocolsResponse\x12\'\n\tprotocols\x18\x01 \x03(\x0b\x32\x14.contour.v1.Protocol\"\"\n\x12GetProtocolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"~\n\x13GetProtocolResponse\x12&\n\x08protocol\x18\x01 \x01(\x0b\x32\x14.contour.v1.Protocol\x12\x31\n\nstructures\x18\x02 \x03(\x0b\x32\x1d.contour.v1.ProtocolStructure\x12\x0c\n\x04toml\x18\x03 \x01(\t2\xc8\x02\n\x0cModelService\x12K\n\nListModels\x12\x1d.contour.v1.ListModelsRequest\x1a\x1e.contour.v1.ListModelsResponse\x12\x45\n\x08GetModel\x12\x1b.contour.v1.GetModelRequest\x1a\x1c.contour.v1.GetModelResponse\x12T\n\rListProtocols\x12 .contour.v1.ListProtocolsRequest\x1a!.contour.v1.ListProtocolsResponse\x12N\n\x0bGetProtocol\x12\x1e.contour.v1.GetProtocolRequest\x1a\x1f.contour.v1.GetProtocolResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELREQUEST']._serialized_end=245
   _globals['_GETMODELRESPONSE']._serialized_start=247
   _globals['_GETMODELRESPONSE']._serialized_end=313
-  _globals['_MODELSERVICE']._serialized_start=316
-  _globals['_MODELSERVICE']._serialized_end=478
+  _globals['_PROTOCOL']._serialized_start=315
+  _globals['_PROTOCOL']._serialized_end=433
+  _globals['_PROTOCOLSTRUCTURE']._serialized_start=435
+  _globals['_PROTOCOLSTRUCTURE']._serialized_end=495
+  _globals['_LISTPROTOCOLSREQUEST']._serialized_start=497
+  _globals['_LISTPROTOCOLSREQUEST']._serialized_end=519
+  _globals['_LISTPROTOCOLSRESPONSE']._serialized_start=521
+  _globals['_LISTPROTOCOLSRESPONSE']._serialized_end=585
+  _globals['_GETPROTOCOLREQUEST']._serialized_start=587
+  _globals['_GETPROTOCOLREQUEST']._serialized_end=621
+  _globals['_GETPROTOCOLRESPONSE']._serialized_start=623
+  _globals['_GETPROTOCOLRESPONSE']._serialized_end=749
+  _globals['_MODELSERVICE']._serialized_start=752
+  _globals['_MODELSERVICE']._serialized_end=1080
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelServiceStub:
-    """The models that this server can contour with.
+    """The models that this server can contour with, and the protocols that take structures from several of them.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,20 @@ class ModelServiceStub:
                 request_serializer=contour_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=contour_dot_v1_dot_models__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.ListProtocols = channel.unary_unary(
+                '/contour.v1.ModelService/ListProtocols',
+                request_serializer=contour_dot_v1_dot_models__pb2.ListProtocolsRequest.SerializeToString,
+                response_deserializer=contour_dot_v1_dot_models__pb2.ListProtocolsResponse.FromString,
+                _registered_method=True)
+        self.GetProtocol = channel.unary_unary(
+                '/contour.v1.ModelService/GetProtocol',
+                request_serializer=contour_dot_v1_dot_models__pb2.GetProtocolRequest.SerializeToString,
+                response_deserializer=contour_dot_v1_dot_models__pb2.GetProtocolResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer:
-    """The models that this server can contour with.
+    """The models that this server can contour with, and the protocols that take structures from several of them.
     """
 
     def ListModels(self, request, context):
@@ -60,6 +70,20 @@ class ModelServiceServicer:
 
     def GetModel(self, request, context):
         """One model with its card.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProtocols(self, request, context):
+        """All protocols, by name. StartContouring takes a protocol's name as its model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProtocol(self, request, context):
+        """One protocol with all of its structures and its text.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +102,16 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     request_deserializer=contour_dot_v1_dot_models__pb2.GetModelRequest.FromString,
                     response_serializer=contour_dot_v1_dot_models__pb2.GetModelResponse.SerializeToString,
             ),
+            'ListProtocols': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProtocols,
+                    request_deserializer=contour_dot_v1_dot_models__pb2.ListProtocolsRequest.FromString,
+                    response_serializer=contour_dot_v1_dot_models__pb2.ListProtocolsResponse.SerializeToString,
+            ),
+            'GetProtocol': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProtocol,
+                    request_deserializer=contour_dot_v1_dot_models__pb2.GetProtocolRequest.FromString,
+                    response_serializer=contour_dot_v1_dot_models__pb2.GetProtocolResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'contour.v1.ModelService', rpc_method_handlers)
@@ -87,7 +121,7 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService:
-    """The models that this server can contour with.
+    """The models that this server can contour with, and the protocols that take structures from several of them.
     """
 
     @staticmethod
@@ -134,6 +168,60 @@ class ModelService:
             '/contour.v1.ModelService/GetModel',
             contour_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
             contour_dot_v1_dot_models__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProtocols(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/contour.v1.ModelService/ListProtocols',
+            contour_dot_v1_dot_models__pb2.ListProtocolsRequest.SerializeToString,
+            contour_dot_v1_dot_models__pb2.ListProtocolsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProtocol(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/contour.v1.ModelService/GetProtocol',
+            contour_dot_v1_dot_models__pb2.GetProtocolRequest.SerializeToString,
+            contour_dot_v1_dot_models__pb2.GetProtocolResponse.FromString,
             options,
             channel_credentials,
             insecure,

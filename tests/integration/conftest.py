@@ -11,6 +11,7 @@ import pytest
 
 from contour.cli import main
 from tests.tiny_model import save_tiny_model
+from tests.tiny_protocol import save_tiny_protocol
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def here(capsys, monkeypatch):
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
-    """A folder of models that holds `tiny`."""
-    return save_tiny_model(tmp_path_factory.mktemp("models"))
+    """A folder of models that holds `tiny`, and the protocol `tiny_neck`."""
+    return save_tiny_protocol(save_tiny_model(tmp_path_factory.mktemp("models")))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 
 from contour.cli.entry import cli
 from contour.dicom.rtstruct_reader import read_rtstruct
+from contour.segmentation import parse_protocol
 from tests.tiny_model import FOUND
 
 ROOT = Path(__file__).parents[2]
@@ -29,12 +30,20 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_exists_with_its_options(command):
     _, name, *words = shlex.split(command)
-    known = {option for parameter in cli.commands[name].params for option in parameter.opts} | {"--help"}
+    found = cli.commands[name]
+    if isinstance(found, click.Group):
+        found = found.commands[words.pop(0)]
+    known = {option for parameter in found.params for option in parameter.opts} | {"--help"}
     assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_every_command_is_in_the_readme():
     assert {name for name in cli.commands if f"contour {name}" not in README} == set()
+
+
+def test_the_protocol_in_the_readme_is_one():
+    (protocol,) = [block for block in blocks("toml") if "[[derived]]" in block]
+    assert "SpinalCord_PRV05" in parse_protocol(protocol).structures
 
 
 def test_the_make_targets_exist():
@@ -73,6 +82,8 @@ def test_the_python_example_of_ten_lines_contours_a_series(running_server, coars
 
 
 def test_help_of_each_command_fits_a_terminal():
-    for name, command in cli.commands.items():
+    nested = {name: group.commands for name, group in cli.commands.items() if isinstance(group, click.Group)}
+    inner = {f"{group} {name}": command for group, found in nested.items() for name, command in found.items()}
+    for name, command in (cli.commands | inner).items():
         context = click.Context(command, info_name=f"contour {name}", **cli.context_settings)
         assert max(map(len, command.get_help(context).splitlines())) <= 100, name
