@@ -32,7 +32,7 @@ def anatomy(*, data: Path, model: str, work: Path | None, record: bool, models_d
     from contour.training.prepared import prepare_case
 
     store = model_store(models_dir)
-    spec = store.load(model, device="cpu").spec
+    spec = store.load_trainable(model, device="cpu").spec
     cache = (work or Path("out") / f"train-{model}") / "cache"
     with click.progressbar(find_cases(data), label="Preparing", file=sys.stderr) as cases:
         learnt = learn_anatomy([prepare_case(case, spec, cache) for case in cases], spec)

@@ -55,7 +55,7 @@ def calibrate(
     from contour.training.cases import find_cases
 
     store = model_store(models_dir)
-    loaded = store.load(model, device=best_device())
+    loaded = store.load_trainable(model, device=best_device())
     cases = find_cases(data)
     folder = out or Path("out") / f"calibrate-{model}"
     folder.mkdir(parents=True, exist_ok=True)

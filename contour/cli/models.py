@@ -16,6 +16,7 @@ def models(*, card: str | None, models_dir: Path | None) -> None:
     """List the installed models: version, licence, size, whether the files are intact, structures and measured Dice."""
     from contour.cli.installed import model_store
     from contour.errors import ModelError
+    from contour.segmentation import LoadedModel
 
     store = model_store(models_dir)
     if card is not None:
@@ -29,7 +30,7 @@ def models(*, card: str | None, models_dir: Path | None) -> None:
         try:
             loaded = store.load(name, device="cpu")
             print_model(loaded.card)
-            if loaded.anatomy is None:
+            if isinstance(loaded, LoadedModel) and loaded.anatomy is None:
                 click.echo("  no anatomy.json: scans of another region or size go unnoticed; see 'contour anatomy'")
         except ModelError as error:
             print_damaged_model(name, error)

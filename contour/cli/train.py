@@ -73,7 +73,7 @@ def train(
         work=work or Path("out") / f"train-{parse_spec(spec_text).name}",
         settings=at_learning_rate(settings, rate),
         hold_out=_held_out(hold_out),
-        start=store.load(start, device="cpu") if start else None,
+        start=store.load_trainable(start, device="cpu") if start else None,
         start_learnt_from=learnt_from(split_json) if split_json is not None else frozenset(),
         data_statement=data_statement.read_text(encoding="utf-8") if data_statement else f"Cases of `{data.name}`.",
         device=best_device(),

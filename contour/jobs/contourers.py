@@ -7,7 +7,7 @@ from typing import Protocol
 
 from contour.errors import NotFoundError
 from contour.progress import Progress
-from contour.segmentation import LoadedModel, ModelStore, Segmentation, segment
+from contour.segmentation import Model, ModelStore, Segmentation, segment
 from contour.segmentation.protocol import LoadModel, segment_by_protocol
 from contour.segmentation.protocol_spec import ProtocolSpec
 from contour.segmentation.protocol_store import ProtocolStore, check_models
@@ -41,7 +41,7 @@ class Contourer(Protocol):
 class ByModel:
     """A `Contourer` that asks one model."""
 
-    model: LoadedModel
+    model: Model
 
     @property
     def name(self) -> str:

@@ -43,7 +43,7 @@ from contour.jobs.daily_values import DailyInputs, DailyResult, DailySettings
 from contour.jobs.fraction_archive import DRIFT, REPORT
 from contour.preview.fraction import draw_fraction
 from contour.progress import Progress, no_progress
-from contour.segmentation import LoadedModel
+from contour.segmentation import Model
 from registration.align import AlignSettings, align
 from registration.deformable import LEVELS, DeformableSettings
 from registration.errors import AlignmentError
@@ -56,7 +56,7 @@ def adapt_fraction(
     inputs: DailyInputs,
     *,
     settings: DailySettings,
-    model: LoadedModel | None,
+    model: Model | None,
     now: datetime,
     uid_source: Callable[[], str],
     progress: Progress = no_progress,

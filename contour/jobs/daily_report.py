@@ -19,7 +19,7 @@ from contour.errors import Finding
 from contour.jobs.daily_structures import CarriedStructure
 from contour.jobs.daily_values import DailyInputs, DailySettings
 from contour.preview.fraction import DrawnFraction
-from contour.segmentation import LoadedModel
+from contour.segmentation import Model
 from registration.align import AlignmentResult
 from registration.volume import Volume
 
@@ -32,7 +32,7 @@ class Context:
     settings: DailySettings
     planned: PlanStructures
     plan_dose: Volume | None
-    model: LoadedModel | None
+    model: Model | None
     warnings: tuple[Finding, ...]
 
 

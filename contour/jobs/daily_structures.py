@@ -20,7 +20,7 @@ from contour.anatomy.names import describe_structure, tg263_name
 from contour.anatomy.structures import Structure
 from contour.errors import InputError
 from contour.preview.fraction import DrawnStructure
-from contour.segmentation import EXTERNAL, LoadedModel, segment
+from contour.segmentation import EXTERNAL, Model, segment
 from registration.volume import Volume
 
 FEATURES, NETWORK = "features", "network"
@@ -79,9 +79,7 @@ class NetworkView:
     why_not: str = ""
 
 
-def network_view(
-    model: LoadedModel | None, plan: Volume, daily: Volume, structures: Sequence[Structure]
-) -> NetworkView:
+def network_view(model: Model | None, plan: Volume, daily: Volume, structures: Sequence[Structure]) -> NetworkView:
     """The network's contours of the structures that it knows, on plan and day.
 
     A scan that the model refuses leaves this witness out, with the reason.
@@ -160,6 +158,6 @@ def _carried(structure: Structure, scene: Scene, network: NetworkView, limits: S
     )
 
 
-def _known_name(name: str, model: LoadedModel) -> str:
+def _known_name(name: str, model: Model) -> str:
     official = tg263_name(name) or name
     return official if official in model.card.structures else ""

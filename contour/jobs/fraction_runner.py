@@ -21,11 +21,11 @@ from contour.jobs.intake import PLAN_OBJECT_LIMITS
 from contour.jobs.plan_runner import uids_of
 from contour.jobs.work import FractionWork, Work, WorkInstance
 from contour.progress import Progress
-from contour.segmentation import LoadedModel
+from contour.segmentation import Model
 from contour.store.records import FractionOutcome, JobResult
 
 
-def run_fraction(work: Work, fraction: FractionWork, model: LoadedModel, progress: Progress) -> JobResult:
+def run_fraction(work: Work, fraction: FractionWork, model: Model, progress: Progress) -> JobResult:
     """Read plan and day, adapt, write the archive to `work.result_path`.
 
     Raises:
@@ -64,7 +64,7 @@ def run_fraction(work: Work, fraction: FractionWork, model: LoadedModel, progres
     return _job_result(result, work, model, read_s)
 
 
-def _job_result(result: DailyResult, work: Work, model: LoadedModel, read_s: float) -> JobResult:
+def _job_result(result: DailyResult, work: Work, model: Model, read_s: float) -> JobResult:
     members = write_archive(Path(work.result_path), result.files)
     return JobResult(
         sop_instance_uid="",

@@ -15,7 +15,7 @@ from contour.jobs.contourers import contourer_named
 from contour.jobs.plan import PlanResult, plan_contours
 from contour.jobs.work import ModelFacts, ProtocolFacts, ProtocolRow, RunnerSettings, Work
 from contour.progress import Progress
-from contour.segmentation import LoadedModel, ModelCard, ModelStore, best_device, shipped_models_folder
+from contour.segmentation import Model, ModelCard, ModelStore, best_device, shipped_models_folder
 from contour.segmentation.protocol_spec import ProtocolSpec, how
 from contour.segmentation.protocol_store import ProtocolStore, check_models
 from contour.store.records import JobResult, ResultRemoval, ResultRow
@@ -32,7 +32,7 @@ class PlanRunner:
         self._store = store
         self._protocols = protocols or ProtocolStore(())
         self._default_model = default_model
-        self._warm: dict[str, LoadedModel] = {}
+        self._warm: dict[str, Model] = {}
         if default_model in store.names():
             self.model(default_model)
 
@@ -76,7 +76,7 @@ class PlanRunner:
         Path(work.result_path).write_bytes(result.rtstruct)
         return _job_result(result, read_s, contourer.version)
 
-    def model(self, name: str) -> LoadedModel:
+    def model(self, name: str) -> Model:
         """A loaded model; the one used longest ago makes room."""
         model = self._warm.pop(name, None) or self._store.load(name, device=best_device())
         self._warm[name] = model

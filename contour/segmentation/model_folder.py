@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,10 +38,24 @@ def only_further(extra: Mapping[str, bytes]) -> None:
 
 
 def write_model(folder: Path, files: Mapping[str, bytes]) -> None:
-    """All files of a model, then the manifest beside its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        _write(folder / name, data)
+    """All files of a model in a folder that is there whole or not at all, then the manifest beside it."""
+    unfinished, former = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
+    for left_over in (unfinished, former):
+        shutil.rmtree(left_over, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        for name, data in files.items():
+            _write(unfinished / name, data)
+        if folder.exists():
+            folder.rename(former)
+        unfinished.rename(folder)
+        _enter(folder, files)
+    finally:
+        for left_over in (unfinished, former):
+            shutil.rmtree(left_over, ignore_errors=True)
+
+
+def _enter(folder: Path, files: Mapping[str, bytes]) -> None:
     manifest = {**read_manifest(folder.parent), folder.name: {n: _sha256(d) for n, d in sorted(files.items())}}
     lines = ["# sha256 of every file of every model here; written by save_model.", "schema = 1"]
     for model, hashes in sorted(manifest.items()):

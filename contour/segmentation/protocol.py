@@ -17,10 +17,10 @@ from contour.segmentation.protocol_progress import JointProgress
 from contour.segmentation.protocol_rules import derive
 from contour.segmentation.protocol_spec import Derived, Drawn, ProtocolSpec, Source, how, operands_of
 from contour.segmentation.segment import Segmentation, segment
-from contour.segmentation.store import EXTERNAL, LoadedModel
+from contour.segmentation.store import EXTERNAL, Model
 from registration.volume import Volume
 
-LoadModel = Callable[[str], LoadedModel]
+LoadModel = Callable[[str], Model]
 """A model by its name; called when its turn comes, and not held on to."""
 
 _LONGEST_TEXT = 1024

@@ -13,12 +13,14 @@ from contour.progress import Progress, no_progress
 from contour.segmentation.body import blanked_hu, find_body
 from contour.segmentation.clean_up import clean_up
 from contour.segmentation.depth import Shown, check_network_answer
+from contour.segmentation.label_model import LabelModel
+from contour.segmentation.label_structures import label_map, label_structures
 from contour.segmentation.restore import restore
 from contour.segmentation.scan_hu import check_air, check_tissue
 from contour.segmentation.spec import ModelSpec
-from contour.segmentation.store import EXTERNAL, LoadedModel
+from contour.segmentation.store import EXTERNAL, LoadedModel, Model
 from contour.segmentation.trust import Answer, Judged, judge
-from contour.segmentation.view import NOTHING_SAID, View, without
+from contour.segmentation.view import View, without
 from contour.segmentation.windows import ask_network
 from registration.grid import Grid
 from registration.orientation import AxisOrder, anatomical_order
@@ -47,7 +49,7 @@ class Segmentation:
 
 def segment(
     ct: Volume,
-    model: LoadedModel,
+    model: Model,
     *,
     structures: tuple[str, ...] | None = None,
     progress: Progress = no_progress,
@@ -78,24 +80,73 @@ def segment(
     seconds.end("body")
     progress("body", 1.0)
     seconds.of_structure[EXTERNAL] = seconds.of_stage["body"]
-    answers, view = list[Answer](), NOTHING_SAID
+    found = _Found()
     if any(name != EXTERNAL for name in wanted):
-        answers, view = _by_network(ct, shown, model, wanted=wanted, seconds=seconds, progress=progress)
-    judged = _judged(answers, model, seconds)
-    result = (
-        *((external,) if EXTERNAL in wanted else ()),
-        *(structure for one in judged for structure in (one.structure, one.look) if structure is not None),
-    )
+        if isinstance(model, LabelModel):
+            found = _by_labels(ct, shown, model, wanted=wanted, seconds=seconds, progress=progress)
+        else:
+            found = _by_probability(ct, shown, model, wanted=wanted, seconds=seconds, progress=progress)
+    result = (*((external,) if EXTERNAL in wanted else ()), *found.structures)
     return Segmentation(
         structures=result,
         warnings=(
             *((_BLANKED,) if blanked else ()),
-            *view.findings(wanted),
-            *(_not_found(s.name) for s in result if s.is_empty and s.name not in view.not_in_view),
-            *(warning for one in judged for warning in one.warnings),
+            *found.of_scan,
+            *(_not_found(s.name) for s in result if s.is_empty and s.name not in found.not_in_view),
+            *found.of_structures,
         ),
         stage_seconds=tuple(seconds.of_stage.items()),
         structure_seconds=tuple((structure.name, seconds.of_structure[structure.name]) for structure in result),
+        proposals=found.proposals,
+        looks=found.looks,
+        predicted_dice=found.predicted_dice,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What a model found and what is told of it, before and after the structures themselves are looked at."""
+
+    structures: tuple[Structure, ...] = ()
+    of_scan: tuple[Finding, ...] = ()
+    of_structures: tuple[Finding, ...] = ()
+    not_in_view: tuple[str, ...] = ()
+    proposals: tuple[str, ...] = ()
+    looks: tuple[tuple[str, str], ...] = ()
+    predicted_dice: tuple[tuple[str, float], ...] = ()
+
+
+def _by_labels(
+    ct: Volume, shown: Structure, model: LabelModel, *, wanted: tuple[str, ...], seconds: _Seconds, progress: Progress
+) -> _Found:
+    """By a model that gives every voxel one label."""
+    progress("network", 0.0)
+    labels = label_map(ct, shown, model, progress)
+    seconds.end("network")
+    seconds.move("network", "restore", labels.seconds.total - labels.seconds.network)
+    structures = label_structures(labels, model, ct.grid, wanted=wanted, progress=progress)
+    seconds.add("restore")
+    seconds.end("clean-up")
+    seconds.of_structure.update({structure.name: taken for structure, taken in structures})
+    return _Found(
+        structures=tuple(structure for structure, _ in structures),
+        proposals=tuple(one.name for one in model.spec.structures if one.proposal and one.name in wanted),
+    )
+
+
+def _by_probability(
+    ct: Volume, shown: Structure, model: LoadedModel, *, wanted: tuple[str, ...], seconds: _Seconds, progress: Progress
+) -> _Found:
+    """By a model that gives every structure a probability of its own, and knows its training patients."""
+    answers, view = _by_network(ct, shown, model, wanted=wanted, seconds=seconds, progress=progress)
+    judged = _judged(answers, model, seconds)
+    return _Found(
+        structures=tuple(
+            structure for one in judged for structure in (one.structure, one.look) if structure is not None
+        ),
+        of_scan=view.findings(wanted),
+        of_structures=tuple(warning for one in judged for warning in one.warnings),
+        not_in_view=view.not_in_view,
         proposals=tuple(answer.structure.name for answer in answers if answer.rules.proposal),
         looks=tuple((one.look.name, one.structure.name) for one in judged if one.look is not None),
         predicted_dice=tuple(
@@ -239,6 +290,11 @@ class _Seconds:
         if before_s is not None:
             self.end(stage)
             self.of_stage[stage] += before_s
+
+    def move(self, stage: str, to: str, seconds: float) -> None:
+        """Seconds that ran within one stage belong to another."""
+        self.of_stage[stage] -= seconds
+        self.of_stage[to] = seconds
 
 
 _TOUCHED = 1e-3

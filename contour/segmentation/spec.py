@@ -102,9 +102,9 @@ def parse_spec(text: str) -> ModelSpec:
         version=reader.take("version", str),
         region=reader.take("region", str),
         licence=reader.take("licence", str),
-        network=_network(reader.table("network")),
+        network=read_network(reader.table("network")),
         input=_input(reader.table("input")),
-        structures=tuple(_structure(table) for table in reader.tables("structures")),
+        structures=tuple(read_structure(table) for table in reader.tables("structures")),
     )
     reader.finish()
     names = spec.structure_names
@@ -116,7 +116,8 @@ def parse_spec(text: str) -> ModelSpec:
     return spec
 
 
-def _network(reader: SpecTable) -> NetworkSpec:
+def read_network(reader: SpecTable) -> NetworkSpec:
+    """The table that names a network class and its arguments."""
     arguments = reader.table("arguments")
     network = NetworkSpec(
         architecture=reader.take("architecture", str), arguments=tuple(sorted(arguments.values.items()))
@@ -158,7 +159,8 @@ def _window(pair: object) -> tuple[float, float]:
             raise _bad(f"a window is a pair low < high in HU, found {pair}")
 
 
-def _structure(reader: SpecTable) -> StructureSpec:
+def read_structure(reader: SpecTable) -> StructureSpec:
+    """The table of one structure; refuses what is left in it."""
     name = reader.take("name", str)
     structure = StructureSpec(
         name=name,

@@ -21,6 +21,8 @@ from torch import nn
 from contour.errors import ModelError, NotFoundError
 from contour.segmentation.calibration import Calibration, parse_calibration
 from contour.segmentation.expected_anatomy import ExpectedAnatomy, parse_anatomy
+from contour.segmentation.label_model import LabelModel, label_weights, load_label_model, own_tensors, read_spec
+from contour.segmentation.labelmaps.spec import LabelSpec
 from contour.segmentation.model_folder import (
     ANATOMY,
     CALIBRATION,
@@ -82,6 +84,10 @@ class LoadedModel:
     anatomy: ExpectedAnatomy | None = None
 
 
+Model = LoadedModel | LabelModel
+"""Either kind of model in memory: what `segment` takes."""
+
+
 class ModelStore:
     """The models in one or more folders; a name is looked up in the order of the folders."""
 
@@ -100,21 +106,29 @@ class ModelStore:
             ModelError: a file is missing or is not what the manifest says.
         """
         folder, files = self._find(name)
-        return _card(folder, files, parse_spec(proven(folder, SPEC, files).decode("utf-8", "replace")))
+        return _card(folder, files, read_spec(proven(folder, SPEC, files).decode("utf-8", "replace")))
 
     def cards(self) -> tuple[ModelCard, ...]:
         """The cards of all installed models."""
         return tuple(self.card(name) for name in self.names())
 
-    def load(self, name: str, *, device: str) -> LoadedModel:
+    def load(self, name: str, *, device: str, exact: bool = False) -> Model:
         """A model, its weights proven by sha256, on `device`: `cpu` or `cuda`.
+
+        Args:
+            name: Of the model.
+            device: Where its networks are computed.
+            exact: A label-map model then answers as nnU-Net's own predictor would, slowly; no matter for others.
 
         Raises:
             NotFoundError: no such model; reason UNKNOWN_MODEL.
             ModelError: a file is missing, is not what the manifest says, or the weights do not fit the network.
         """
         folder, files = self._find(name)
-        spec = parse_spec(proven(folder, SPEC, files).decode("utf-8", "replace"))
+        spec = read_spec(proven(folder, SPEC, files).decode("utf-8", "replace"))
+        if isinstance(spec, LabelSpec):
+            data = proven(folder, WEIGHTS, files)
+            return load_label_model(spec, data, _card(folder, files, spec), device=device, exact=exact)
         network = build_network(spec)
         _fill(network, proven(folder, WEIGHTS, files), name)
         network = network.eval().to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
@@ -126,6 +140,19 @@ class ModelStore:
             calibration=_calibration(folder, files, spec),
             anatomy=_anatomy(folder, files, spec),
         )
+
+    def load_trainable(self, name: str, *, device: str) -> LoadedModel:
+        """As `load`, for what only a model trained here can do: fine-tuning, calibration, anatomy.
+
+        Raises:
+            ModelError: it is a label-map model (NOT_TRAINABLE), or as `load`.
+        """
+        model = self.load(name, device=device)
+        if isinstance(model, LabelModel):
+            raise ModelError(
+                f"{name} was imported and gives labels; this works with models trained here", reason="NOT_TRAINABLE"
+            )
+        return model
 
     def record_evaluation(
         self, name: str, *, card_text: str, evaluation: str, extra: Mapping[str, bytes] = NO_FILES
@@ -228,7 +255,7 @@ def save_model(
     halves = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in weights.items()
-        if name in _own_tensors(network)
+        if name in own_tensors(network)
     }
     files = {
         SPEC: spec_text.encode(),
@@ -242,7 +269,21 @@ def save_model(
     write_model(folder, files)
 
 
-def _card(folder: Path, files: Mapping[str, str], spec: ModelSpec) -> ModelCard:
+def save_label_model(folder: Path, *, spec_text: str, weights: Mapping[str, torch.Tensor], card_text: str) -> None:
+    """As `save_model`, for a label-map model; weights keep their precision.
+
+    Raises:
+        ModelError: the spec is broken or not of a label-map model, or the weights do not fit its networks.
+    """
+    spec = read_spec(spec_text)
+    if not isinstance(spec, LabelSpec):
+        raise ModelError("this spec is not of a label-map model", reason="BAD_MODEL_SPEC")
+    if spec.name != folder.name or not MODEL_NAME.fullmatch(folder.name):
+        raise ModelError(f"folder {folder.name!r} must be named as its spec's model, {spec.name!r}")
+    write_model(folder, {SPEC: spec_text.encode(), WEIGHTS: label_weights(spec, weights), CARD: card_text.encode()})
+
+
+def _card(folder: Path, files: Mapping[str, str], spec: ModelSpec | LabelSpec) -> ModelCard:
     measured: tuple[MeasuredDice, ...] = ()
     if EVALUATION in files:
         report = json.loads(proven(folder, EVALUATION, files))
@@ -281,7 +322,7 @@ def _fill(network: nn.Module, data: bytes, name: str) -> None:
         tensors = safetensors.torch.load(data)
     except safetensors.SafetensorError as error:
         raise ModelError(f"the weights of {name} are not safetensors", reason="BAD_WEIGHTS") from error
-    expected = _own_tensors(network)
+    expected = own_tensors(network)
     missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
     if missing or extra:
         raise ModelError(f"the weights of {name} lack {missing[:3]} and have unknown {extra[:3]}", reason="BAD_WEIGHTS")
@@ -292,8 +333,3 @@ def _fill(network: nn.Module, data: bytes, name: str) -> None:
                 reason="BAD_WEIGHTS",
             )
     network.load_state_dict(tensors, strict=False)  # what is shared is filled under its first name
-
-
-def _own_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
-    """Parameters and buffers, each once: MONAI's DynUNet lists shared layers under two names."""
-    return {**dict(network.named_parameters()), **dict(network.named_buffers())}

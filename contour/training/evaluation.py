@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contour.errors import InputError
-from contour.segmentation import LoadedModel, segment
+from contour.segmentation import Model, segment
 from contour.segmentation.spec import StructureSpec
 from contour.training.cases import Case
 from contour.training.measurement import Measurement, measure
@@ -56,7 +56,7 @@ class Evaluation:
 
 
 def evaluate_model(
-    model: LoadedModel, cases: Sequence[Case], *, on_case: Callable[[int, int], None] = lambda done, cases: None
+    model: Model, cases: Sequence[Case], *, on_case: Callable[[int, int], None] = lambda done, cases: None
 ) -> Evaluation:
     """Contour each case with `segment` and compare with what was contoured by hand.
 
@@ -90,7 +90,7 @@ def evaluate_model(
     )
 
 
-def _judge(case: Case, model: LoadedModel) -> list[Measurement | UnjudgedAnswer] | Refusal:
+def _judge(case: Case, model: Model) -> list[Measurement | UnjudgedAnswer] | Refusal:
     ct = case.read_ct()
     try:
         answer = segment(ct, model, structures=model.spec.structure_names)

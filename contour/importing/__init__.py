@@ -1,0 +1,1 @@
+"""Models that others trained, brought in as data: nnU-Net v2 results, MONAI bundles, archives of either."""
