@@ -6,6 +6,9 @@ Aliases are compared without case, spaces and punctuation, and with left and rig
 so that `Left parotid`, `PAROTID-LT` and `parotid_gland_left` need one entry between them. They hold the names of
 OpenKBP, TotalSegmentator and the common challenge data sets.
 
+Names were checked against TG-263's nomenclature worksheet of 2017-08-15. What it has no name for (kidney cysts, atrial
+appendage, gluteal and back muscles, costal cartilages and others that models find) is not here.
+
 Reference: Mayo et al., AAPM TG-263, doi:10.1016/j.ijrobp.2017.12.013.
 """
 
@@ -32,7 +35,7 @@ Lens_*|ORGAN|7fffd4|eye lens, lenses
 Cochlea_*|ORGAN|da70d6|cochleae, inner ear
 Hippocampus_*|ORGAN|ba55d3|hippocampi
 Lobe_Temporal_*|ORGAN|d2b48c|temporal lobe, temporallobe
-Bone_Mandible|ORGAN|f4a460|mandible, mandibula, mandible bone, bone mandible, jaw
+Bone_Mandible|ORGAN|f4a460|mandible, mandibula, mandible bone, bone mandible, jaw, lower jaw, lower jawbone
 Joint_TM_*|ORGAN|bc8f8f|tmj, temporomandibular joint, tm joint
 Cavity_Oral|ORGAN|ff7f50|oral cavity, oralcavity, oral cav, mouth
 Lips|ORGAN|ff6347|lip
@@ -59,6 +62,32 @@ V_Jugular_*|ORGAN|4169e1|jugular vein, jugular
 Skull|ORGAN|fffacd|cranium, bone skull
 Bone_Hyoid|ORGAN|fff8dc|hyoid, hyoid bone
 Musc_Masseter_*|ORGAN|a52a2a|masseter, masseter muscle
+Musc_Temporal_*|ORGAN|b5523b|temporalis, temporalis muscle, temporal muscle
+Musc_Digastric_*|ORGAN|a0404b|digastric, digastric muscle
+Musc_Sclmast_*|ORGAN|cc6666|sternocleidomastoid, sternocleidomastoid muscle, scm
+Musc_Platysma_*|ORGAN|d98880|platysma
+Pterygoid_Lat_*|ORGAN|b03a2e|lateral pterygoid, lateral pterygoid muscle
+Pterygoid_Med_*|ORGAN|cb4335|medial pterygoid, medial pterygoid muscle
+Nasopharynx|ORGAN|e59abf|nasal pharynx
+Oropharynx|ORGAN|d77fa1|oral pharynx
+Laryngl_Pharynx|ORGAN|c06090|hypopharynx, laryngopharynx, laryngeal pharynx
+Palate_Soft|ORGAN|ff9e80|soft palate
+Hardpalate|ORGAN|ffccbc|hard palate
+Cavity_Nasal|CAVITY|b2dfdb|nasal cavity
+Sinus_Maxilry|CAVITY|80cbc4|maxillary sinus, maxillary sinuses, sinus maxillary
+Sinus_Maxilry_*|CAVITY|80cbc4|maxillary sinus
+Sinus_Frontal|CAVITY|a7d8d2|frontal sinus, frontal sinuses, sinus frontal
+Sinus_Frontal_*|CAVITY|a7d8d2|frontal sinus
+Maxilla|ORGAN|f7c59f|upper jaw, upper jawbone
+Cricoid|ORGAN|76b5c5|cricoid cartilage
+V_Jugular_Int_*|ORGAN|3f5fbf|internal jugular vein
+Lobe_Frontal|ORGAN|dcc29a|frontal lobe, frontal lobes
+Lobe_Frontal_*|ORGAN|dcc29a|frontal lobe
+Lobe_Parietal|ORGAN|cdb38b|parietal lobe, parietal lobes
+Lobe_Parietal_*|ORGAN|cdb38b|parietal lobe
+Lobe_Occipital|ORGAN|bfa27a|occipital lobe, occipital lobes
+Lobe_Occipital_*|ORGAN|bfa27a|occipital lobe
+Lobe_Temporal|ORGAN|d2b48c|temporal lobe, temporal lobes
 """
 
 THORAX = """
@@ -76,10 +105,18 @@ A_LAD|ORGAN|ff4500|lad, left anterior descending artery, lad coronary
 A_Coronary_*|ORGAN|ff4040|coronary artery
 A_Aorta|ORGAN|dc143c|aorta
 A_Pulmonary|ORGAN|6a5acd|pulmonary artery
+A_Brachiocephls|ORGAN|e0405a|brachiocephalic trunk, brachiocephalic artery, innominate artery
+A_Subclavian_*|ORGAN|e8556b|subclavian artery
+V_Brachioceph_*|ORGAN|5a7be0|brachiocephalic vein, innominate vein
+V_Subclavian_*|ORGAN|6f8ce6|subclavian vein
+V_Pulmonary|ORGAN|ff6f91|pulmonary vein, pulmonary veins
+Pericardium|ORGAN|ffb3ba|pericardial sac
+Mediastinum|ORGAN|c9a0a0|
 V_Venacava_S|ORGAN|4169e1|superior vena cava, svc
 V_Venacava_I|ORGAN|0000cd|inferior vena cava, ivc
 GreatVes|ORGAN|b22222|great vessels
 Breast_*|ORGAN|ffb6c1|mamma
+Breasts|ORGAN|ffb6c1|breast, both breasts
 Chestwall|ORGAN|deb887|chest wall, thoracic wall
 Ribs|ORGAN|fffacd|rib cage
 Sternum|ORGAN|fffff0|breast bone
@@ -127,7 +164,11 @@ Bone_Pelvic|ORGAN|fffaf0|pelvis, pelvic bones, bony pelvis
 Bone_Ilium_*|ORGAN|faf0e6|ilium, hip, hip bone, os ilium
 Sacrum|ORGAN|fdf5e6|os sacrum
 SpinalColumn|ORGAN|f5deb3|vertebrae, spine, vertebral column
+VBs|ORGAN|f5deb3|vertebrae body, vertebral bodies
 CaudaEquina|ORGAN|eec900|cauda equina
+Radius_*|ORGAN|ffe4b5|
+Fibula|ORGAN|ffefd5|
+Fibula_*|ORGAN|ffefd5|
 Bone|ORGAN|fffff0|bones, skeleton
 LN|ORGAN|7cfc00|lymph node, lymph nodes
 """
@@ -153,4 +194,24 @@ CouchSurface|SUPPORT|708090|couch, table, treatment couch
 CouchInterior|SUPPORT|778899|couch interior
 """
 
-ROWS = HEAD_AND_NECK + THORAX + ABDOMEN_AND_PELVIS + BODY_AND_TARGETS
+_VERTEBRAE = (
+    *((f"C{number}", f"C{number}") for number in range(1, 8)),
+    *((f"T{number:02}", f"T{number}") for number in range(1, 13)),
+    *((f"L{number}", f"L{number}") for number in range(1, 6)),
+    ("S1", "S1"),
+)
+"""TG-263's spelling of a vertebra, and everybody else's."""
+
+SPINE_AND_RIBS = "\n".join(
+    (
+        *(
+            f"VB_{official}|ORGAN|f5deb3|vertebra {plain}, vertebrae {plain}, vertebral body {plain}"
+            for official, plain in _VERTEBRAE
+        ),
+        *(f"Rib{number:02}_*|ORGAN|fffacd|rib {number}" for number in range(1, 13)),
+        "",
+    )
+)
+"""One row for each, as above."""
+
+ROWS = HEAD_AND_NECK + THORAX + ABDOMEN_AND_PELVIS + SPINE_AND_RIBS + BODY_AND_TARGETS
