@@ -6,7 +6,8 @@ first, so that a spec cannot ask for more than `MOST_PARAMETERS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from monai.networks.nets.segresnet_ds import SegResNetDS
 from monai.networks.nets.swin_unetr import SwinUNETR
 from monai.networks.nets.unet import UNet as MonaiUNet
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from contour.errors import ModelError
 from contour.segmentation.labelmaps.unets import UNet, UnetPlan
@@ -126,6 +128,21 @@ def build_label_network(spec: NetworkSpec, *, channels_in: int, channels_out: in
     raise _bad(f"unknown architecture {spec.architecture!r}, expected one of {', '.join(sorted([*_NNUNET, *_MONAI]))}")
 
 
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Whatever is built or computed within has shapes and no values."""
+    with torch.device("meta"), _SmallTensorsHaveValues():
+        yield
+
+
+class _SmallTensorsHaveValues(TorchFunctionMode):
+    """SwinUNETR reads its drop rates off a tensor while it is built."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        device = {"device": "cpu"} if func is torch.linspace else {}
+        return func(*args, **{**device, **(kwargs or {})})
+
+
 def unet_plan(spec: NetworkSpec, *, channels_in: int, channels_out: int) -> UnetPlan:
     """The plan behind a spec of one of nnU-Net's networks; reason BAD_MODEL_SPEC."""
     arguments = dict(spec.arguments)
@@ -158,7 +175,7 @@ def unet_plan(spec: NetworkSpec, *, channels_in: int, channels_out: int) -> Unet
 
 def _built(name: str, build: Callable[[], nn.Module]) -> nn.Module:
     try:
-        with torch.device("meta"):
+        with without_memory():
             parameters = sum(tensor.numel() for tensor in build().parameters())
         if parameters > MOST_PARAMETERS:
             raise _bad(f"{name} with these arguments has {parameters} parameters, at most {MOST_PARAMETERS}")

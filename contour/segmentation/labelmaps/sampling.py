@@ -24,6 +24,9 @@ Weights = NDArray[np.float32]
 Separate = Literal["auto", "never", "always"]
 Alignment = Literal["edges", "spacing"]
 
+_SAME_MM = 1e-3
+"""MONAI's AFFINE_TOL: a spacing that is no further from the wanted one is kept."""
+
 _ANISOTROPIC = 3.0
 """nnU-Net's ANISO_THRESHOLD: how much coarser one axis may be than another before it is resampled on its own."""
 
@@ -58,6 +61,11 @@ class Resampling:
     across: int | None
 
     @property
+    def changes_nothing(self) -> bool:
+        """Old and new grid are the same."""
+        return all(np.array_equal(weights, np.eye(*weights.shape)) for weights in self.weights)
+
+    @property
     def shape_in(self) -> Shape:
         """Of the grid that is sampled."""
         a, b, c = (weights.shape[1] for weights in self.weights)
@@ -75,7 +83,7 @@ def new_shape(shape: Shape, spacing_mm: Triple, onto_mm: Triple, alignment: Alig
     if alignment == "edges":
         a, b, c = (round(old / new * n) for n, old, new in zip(shape, spacing_mm, onto_mm, strict=True))
     else:
-        a, b, c = (round((n - 1) * old / new) + 1 for n, old, new in zip(shape, spacing_mm, onto_mm, strict=True))
+        a, b, c = (round((n - 1) * _step(old, new) + 1) for n, old, new in zip(shape, spacing_mm, onto_mm, strict=True))
     return max(1, a), max(1, b), max(1, c)
 
 
@@ -87,7 +95,7 @@ def resampling(
     found: list[Weights] = []
     for axis, (n_in, n_out) in enumerate(zip(shape_in, shape_out, strict=True)):
         if sampling.alignment == "spacing":
-            found.append(_by_spacing(n_in, n_out, spacing_out_mm[axis] / spacing_in_mm[axis], sampling.order))
+            found.append(_by_spacing(n_in, n_out, _step(spacing_out_mm[axis], spacing_in_mm[axis]), sampling.order))
         elif axis == across:
             found.append(_along(n_in, n_out, sampling.order_across))
         else:
@@ -151,6 +159,11 @@ def _along(n_in: int, n_out: int, order: int) -> Weights:
         return unit.astype(np.float32)
     at = n_in / n_out * (np.arange(n_out) + 0.5) - 0.5
     return _at_positions(unit, at, order)
+
+
+def _step(one_mm: float, other_mm: float) -> float:
+    """One spacing in terms of another."""
+    return 1.0 if abs(one_mm - other_mm) <= _SAME_MM else one_mm / other_mm
 
 
 def _by_spacing(n_in: int, n_out: int, step: float, order: int) -> Weights:

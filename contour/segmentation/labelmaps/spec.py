@@ -9,49 +9,25 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from contour.errors import ModelError
+from contour.segmentation.labelmaps.normalisation import NormalisationSpec, read_normalisation
 from contour.segmentation.labelmaps.sampling import Alignment, Sampling, Separate
 from contour.segmentation.spec import NetworkSpec, StructureSpec, read_network, read_structure
 from contour.segmentation.spec_table import SpecTable
 from registration.grid import Shape, Triple
 
 KIND = "label map"
-Normalisation = Literal["clip and standardise", "standardise", "standardise inside", "none", "rescale", "range"]
 Answer = Literal["labels", "regions", "independent"]
 Placement = Literal["even", "strided"]
+Padding = Literal["zeros", "edge"]
+Steps = Literal["crop, normalise, resample", "resample, normalise", "normalise, resample"]
+AnswerValues = Literal["logits", "probabilities"]
 
-_NORMALISATIONS: Mapping[Normalisation, tuple[str, ...]] = {
-    "clip and standardise": ("lower", "upper", "mean", "sd"),
-    "standardise": (),
-    "standardise inside": (),
-    "none": (),
-    "rescale": (),
-    "range": ("lower", "upper", "low", "high"),
-}
 _MOST_LABELS = 1000
 _MOST_NETWORKS = 10
 _MAX_PATCH_VOXELS = 512**3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NormalisationSpec:
-    """How HU become the network's numbers.
-
-    Args:
-        kind: `clip and standardise` (nnU-Net's CTNormalization: clip to lower … upper, subtract mean, divide by sd),
-            `standardise` by the scan's own mean and deviation (`… inside`: of what is not 0), `none`, `rescale` (the
-            scan's own range to 0 … 1), `range` (lower … upper to low … high, clipped).
-        values: By name; which, hangs on the kind.
-    """
-
-    kind: Normalisation
-    values: tuple[tuple[str, float], ...]
-
-    def value(self, name: str) -> float:
-        """One of the values."""
-        return dict(self.values)[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +40,7 @@ class WindowSpec:
         placement: `even`: spread evenly (nnU-Net); `strided`: at whole steps, the last one at the end (MONAI).
         gaussian: A window counts most at its centre; otherwise everywhere the same.
         mirror_axes: Along which it was trained mirrored; exact mode asks for every combination.
+        padding: What lies around a volume that is smaller than the patch.
     """
 
     patch: Shape
@@ -71,6 +48,7 @@ class WindowSpec:
     placement: Placement
     gaussian: bool
     mirror_axes: tuple[int, ...]
+    padding: Padding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +56,10 @@ class StageSpec:
     """One network (or an ensemble of `networks` of the same plan, whose logits are averaged) with its grid.
 
     A second stage is shown the first one's labels, one channel each, brought to its grid by `label_sampling`.
+
+    Args:
+        steps: What is done to a CT, in this order; nnU-Net crops it to what is not 0, MONAI resamples the whole scan.
+        answer_values: What is brought back to the CT's voxels by `answer_sampling`.
     """
 
     name: str
@@ -85,10 +67,12 @@ class StageSpec:
     network: NetworkSpec
     transpose: tuple[int, int, int]
     spacing_mm: Triple
-    normalisation: NormalisationSpec
+    steps: Steps
+    normalisation: tuple[NormalisationSpec, ...]
     windows: WindowSpec
     image_sampling: Sampling
     answer_sampling: Sampling
+    answer_values: AnswerValues
     label_sampling: Sampling | None
 
 
@@ -206,10 +190,12 @@ def _stage(reader: SpecTable) -> StageSpec:
         network=read_network(reader.table("network")),
         transpose=cast(tuple[int, int, int], transpose),
         spacing_mm=(spacing[0], spacing[1], spacing[2]),
-        normalisation=_normalisation(reader.table("normalisation")),
+        steps=cast(Steps, _one_of(reader, "steps", get_args(Steps), default=get_args(Steps)[0])),
+        normalisation=_normalisation(reader),
         windows=_windows(reader.table("windows")),
         image_sampling=_sampling(reader.table("image_sampling")),
         answer_sampling=_sampling(reader.table("answer_sampling")),
+        answer_values=cast(AnswerValues, _one_of(reader, "answer_values", get_args(AnswerValues), default="logits")),
         label_sampling=_sampling(reader.table("label_sampling")) if "label_sampling" in reader.values else None,
     )
     reader.finish()
@@ -220,14 +206,11 @@ def _stage(reader: SpecTable) -> StageSpec:
     return stage
 
 
-def _normalisation(reader: SpecTable) -> NormalisationSpec:
-    kind = cast(Normalisation, _one_of(reader, "kind", tuple(_NORMALISATIONS)))
-    values = tuple((name, reader.number(name)) for name in _NORMALISATIONS[kind])
-    reader.finish()
-    spec = NormalisationSpec(kind=kind, values=values)
-    if "lower" in dict(values) and not spec.value("lower") < spec.value("upper"):
-        raise _bad(f"normalisation needs lower < upper, found {dict(values)}")
-    return spec
+def _normalisation(reader: SpecTable) -> tuple[NormalisationSpec, ...]:
+    """One table, or several steps in a row."""
+    several = isinstance(reader.values.get("normalisation"), list)
+    tables = reader.tables("normalisation") if several else [reader.table("normalisation")]
+    return tuple(read_normalisation(table) for table in tables)
 
 
 def _windows(reader: SpecTable) -> WindowSpec:
@@ -238,6 +221,7 @@ def _windows(reader: SpecTable) -> WindowSpec:
         placement=cast(Placement, _one_of(reader, "placement", ("even", "strided"))),
         gaussian=reader.take("gaussian", bool),
         mirror_axes=_wholes(reader, "mirror_axes", 2),
+        padding=cast(Padding, _one_of(reader, "padding", get_args(Padding), default="zeros")),
     )
     reader.finish()
     a, b, c = windows.patch
