@@ -39,9 +39,10 @@ $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.developed: $(VENV)/.installed
+$(VENV)/.developed: $(VENV)/.installed tests/nnunet.txt
 	@echo "Installing the test tools (once)"
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps --requirement tests/nnunet.txt
 	touch $@
 
 out/phantom/ct: | $(VENV)/.installed

@@ -13,6 +13,7 @@ Every key with its default, but for the models' folders:
     [models]
     folders = ["/srv/contour/models"] # searched before the installed ones
     default = "head_neck"
+    exact = false                     # true: imported models answer exactly as nnU-Net's own predictor, slowly
 
     [limits]                          # contour.server.config.ServerLimits
     queued_jobs = 100
@@ -41,6 +42,7 @@ class ModelSettings:
 
     folders: tuple[Path, ...] = ()
     default: str = DEFAULT_MODEL
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Config:
             allow_insecure_remote=self.allow_insecure_remote,
             model_folders=self.models.folders,
             default_model=self.models.default,
+            exact=self.models.exact,
             database_url=self.database_url,
             grace_s=self.grace_s,
             log_level=self.log_level,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable
@@ -34,6 +35,16 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded data at {folder}; set CONTOUR_TEST_DATA to the folder that holds openkbp/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def nnunet() -> None:
+    """Asked for by tests that need nnunetv2 beside ours; installed by `make`, from tests/nnunet.txt."""
+    if importlib.util.find_spec("nnunetv2") is not None:
+        return
+    if os.environ.get("CONTOUR_REQUIRE_JUDGES"):
+        pytest.fail("nnunetv2 is not installed: pip install --no-deps -r tests/nnunet.txt")
+    pytest.skip("nnunetv2 is not installed: pip install --no-deps -r tests/nnunet.txt")
 
 
 @pytest.fixture(scope="session")

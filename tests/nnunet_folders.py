@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import os
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -146,7 +147,7 @@ def write_checkpoint(
         "network_weights": dict(weights),
         "optimizer_state": {"state": {0: {"momentum_buffer": torch.zeros(3)}}, "param_groups": [{"lr": 0.01}]},
         "grad_scaler_state": None,
-        "logging": {"mean_fg_dice": [np.float64(0.5)], "train_losses": [np.float32(-0.3)], "epoch_end_timestamps": [1.0]},
+        "logging": {"mean_fg_dice": [np.float64(0.5)], "train_losses": [np.float32(-0.3)], "lrs": [0.01]},
         "_best_ema": np.float64(0.61),
         "current_epoch": 1000,
         "init_args": {
@@ -197,6 +198,8 @@ def nnunet_labels(
     *,
     folds: Sequence[str] = ("0",),
     previous: NDArray[Any] | None = None,
+    device: str = "cpu",
+    clock: NetworkClock | None = None,
 ) -> NDArray[Any]:
     """nnU-Net's own label map, (z, y, x)."""
     quiet_environment()
@@ -204,14 +207,39 @@ def nnunet_labels(
 
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False, perform_everything_on_device=False)
+        predictor = nnUNetPredictor(device=torch.device(device), allow_tqdm=False)
         predictor.initialize_from_trained_model_folder(str(folder), tuple(folds))
+        if clock is not None:
+            clock.watch(predictor.network)
         answer: NDArray[Any] = predictor.predict_single_npy_array(
             hu_zyx[None].astype(np.float32),
             {"spacing": list(spacing_zyx_mm)},
             None if previous is None else previous[None].astype(np.int16),
         )
     return answer
+
+
+class NetworkClock:
+    """How long a network computed, over all its calls."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._started_s = 0.0
+
+    def watch(self, network: nn.Module) -> None:
+        network.register_forward_pre_hook(self._start)
+        network.register_forward_hook(self._stop)
+
+    def _start(self, *_: object) -> None:
+        self._started_s = self._now()
+
+    def _stop(self, *_: object) -> None:
+        self.seconds += self._now() - self._started_s
+
+    def _now(self) -> float:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return time.perf_counter()
 
 
 def quiet_environment() -> None:

@@ -1,4 +1,4 @@
-"""`contour models`: what is installed, and how good it was measured to be."""
+"""`contour models`: what is installed, and how models that others trained are brought in."""
 
 from __future__ import annotations
 
@@ -6,14 +6,36 @@ from pathlib import Path
 
 import click
 
+from contour.cli.models_import import import_models, public, pull
 from contour.cli.options import folder_of_models
 
 
-@click.command(short_help="List the installed models with their cards.")
+@click.group(
+    invoke_without_command=True,
+    no_args_is_help=False,
+    short_help="List the installed models with their cards; import nnU-Net v2 and MONAI models.",
+)
 @click.option("--card", metavar="NAME", default=None, help="Show the whole card of the model with this name.")
 @folder_of_models
-def models(*, card: str | None, models_dir: Path | None) -> None:
-    """List the installed models: version, licence, size, whether the files are intact, structures and measured Dice."""
+@click.pass_context
+def models(context: click.Context, *, card: str | None, models_dir: Path | None) -> None:
+    """List the installed models: version, licence, size, whether the files are intact, structures and measured Dice.
+
+    'import' and 'pull' bring in models that others trained, as data: nothing in them is executed.
+    """
+    if context.invoked_subcommand is None:
+        _list(card, models_dir)
+    elif card is not None:
+        raise click.UsageError("--card goes with no command; expected 'contour models --card NAME'")
+    else:
+        context.obj = models_dir
+
+
+for _command in (import_models, pull, public):
+    models.add_command(_command)
+
+
+def _list(card: str | None, models_dir: Path | None) -> None:
     from contour.cli.installed import model_store
     from contour.errors import ModelError
     from contour.segmentation import LoadedModel
@@ -30,7 +52,9 @@ def models(*, card: str | None, models_dir: Path | None) -> None:
         try:
             loaded = store.load(name, device="cpu")
             print_model(loaded.card)
-            if isinstance(loaded, LoadedModel) and loaded.anatomy is None:
+            if not isinstance(loaded, LoadedModel):
+                click.echo("  imported: it knows no scan of another region or size; look at each one")
+            elif loaded.anatomy is None:
                 click.echo("  no anatomy.json: scans of another region or size go unnoticed; see 'contour anatomy'")
         except ModelError as error:
             print_damaged_model(name, error)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     "--server", metavar="HOST:PORT", default=None, callback=address, help="A contour server that does the work."
 )
 @click.option("--preview", default=None, type=click.Path(dir_okay=False, path_type=Path), help="PNG to draw as well.")
+@click.option("--exact", is_flag=True, help="An imported model answers exactly as nnU-Net's own predictor; slow.")
 @folder_of_models
 def plan(
     *,
@@ -52,12 +53,15 @@ def plan(
     series_uid: str | None,
     server: str | None,
     preview: Path | None,
+    exact: bool,
     models_dir: Path | None,
 ) -> None:
     """Contour the planning CT in CT_DIR and write an RTSTRUCT.
 
     An existing file is replaced only if it is an unapproved RTSTRUCT. Nothing is written when anything fails.
     """
+    if exact and server is not None:
+        raise click.UsageError("--exact is for work done here; a server has it in its configuration, models.exact")
     for path in filter(None, (out, preview)):
         folder = path.absolute().parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
@@ -71,7 +75,7 @@ def plan(
     from contour.cli.planned import PlanRequest
 
     request = PlanRequest(
-        ct_dir=ct_dir, model=model, structures=structures, series_uid=series_uid, models_dir=models_dir
+        ct_dir=ct_dir, model=model, structures=structures, series_uid=series_uid, models_dir=models_dir, exact=exact
     )
     done = _plan_here(request) if server is None else _plan_there(request, server)
     picture = None

@@ -24,6 +24,7 @@ class PlanRequest:
     structures: tuple[str, ...] | None
     series_uid: str | None
     models_dir: Path | None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,10 @@ def plan_here(request: PlanRequest, *, progress: Progress) -> Planned:
     result = plan_contours(
         series,
         contourer_named(
-            request.model or DEFAULT_MODEL, models, protocol_store(request.models_dir), loader(models, best_device())
+            request.model or DEFAULT_MODEL,
+            models,
+            protocol_store(request.models_dir),
+            loader(models, best_device(), exact=request.exact),
         ),
         structures=request.structures,
         now=datetime.now(UTC).astimezone(),

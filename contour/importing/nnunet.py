@@ -169,8 +169,8 @@ def _orientation(plans: JsonTable, origin: Origin) -> tuple[str, tuple[str, ...]
     if known is not None:
         return known, ()
     return "LPS", (
-        "How its training images were turned is not in its files; LPS, as DICOM has it, is assumed. Had they been stored "
-        "as RAS, left and right would be exchanged: look at one contoured patient, and import again with --orientation",
+        "How its training images were turned is not in its files; LPS, as DICOM has it, is assumed. If they lay "
+        "in RAS, left and right would be exchanged: look at one contoured patient, and import again with --orientation",
     )
 
 

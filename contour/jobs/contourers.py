@@ -108,6 +108,6 @@ def contourer_named(name: str, models: ModelStore, protocols: ProtocolStore, loa
     raise NotFoundError(f"model {name!r} asked for; installed: {installed}", reason="UNKNOWN_MODEL")
 
 
-def loader(models: ModelStore, device: str) -> LoadModel:
+def loader(models: ModelStore, device: str, *, exact: bool = False) -> LoadModel:
     """Loads a model anew each time it is asked for."""
-    return lambda name: models.load(name, device=device)
+    return lambda name: models.load(name, device=device, exact=exact)

@@ -28,8 +28,11 @@ _WARM_MODELS = 3
 class PlanRunner:
     """A `Runner` that contours planning CTs, with a model or as a protocol says; the default may be either."""
 
-    def __init__(self, store: ModelStore, *, default_model: str, protocols: ProtocolStore | None = None) -> None:
+    def __init__(
+        self, store: ModelStore, *, default_model: str, protocols: ProtocolStore | None = None, exact: bool = False
+    ) -> None:
         self._store = store
+        self._exact = exact
         self._protocols = protocols or ProtocolStore(())
         self._default_model = default_model
         self._warm: dict[str, Model] = {}
@@ -78,7 +81,7 @@ class PlanRunner:
 
     def model(self, name: str) -> Model:
         """A loaded model; the one used longest ago makes room."""
-        model = self._warm.pop(name, None) or self._store.load(name, device=best_device())
+        model = self._warm.pop(name, None) or self._store.load(name, device=best_device(), exact=self._exact)
         self._warm[name] = model
         while len(self._warm) > _WARM_MODELS:
             del self._warm[next(iter(self._warm))]
@@ -92,7 +95,12 @@ def open_plan_runner(settings: RunnerSettings) -> PlanRunner:
         ModelError: the default model is broken or not what its manifest says.
     """
     folders = (*(Path(folder) for folder in settings.model_folders), shipped_models_folder())
-    return PlanRunner(ModelStore(folders), default_model=settings.default_model, protocols=ProtocolStore(folders))
+    return PlanRunner(
+        ModelStore(folders),
+        default_model=settings.default_model,
+        protocols=ProtocolStore(folders),
+        exact=settings.exact,
+    )
 
 
 def _facts(card: ModelCard, *, is_default: bool) -> ModelFacts:

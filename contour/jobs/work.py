@@ -89,10 +89,14 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSettings:
-    """Where a runner finds its models; `default_model` empty: the one that the model store calls the default."""
+    """Where a runner finds its models; `default_model` empty: the one that the model store calls the default.
+
+    With `exact`, label-map models answer as nnU-Net's own predictor would.
+    """
 
     model_folders: tuple[str, ...] = ()
     default_model: str = ""
+    exact: bool = False
 
 
 class Runner(Protocol):
@@ -153,4 +157,6 @@ def _protocol_from_json(form: dict[str, Any]) -> ProtocolFacts:
 
 def settings_from_json(form: dict[str, Any]) -> RunnerSettings:
     """The settings that `asdict` was given."""
-    return RunnerSettings(model_folders=tuple(form["model_folders"]), default_model=form["default_model"])
+    return RunnerSettings(
+        model_folders=tuple(form["model_folders"]), default_model=form["default_model"], exact=form["exact"]
+    )

@@ -22,6 +22,8 @@ def clean_up(structure: Structure, rules: StructureSpec) -> Structure:
     """
     if structure.is_empty:
         return structure
+    if not (rules.keep_parts or rules.smallest_part_ml or rules.fill_holes_ml):
+        return cropped(structure)
     mask = structure.mask_zyx.copy()
     membership = None if structure.membership_zyx is None else structure.membership_zyx.copy()
     voxel_ml = structure.grid.voxel_volume_mm3 / 1000.0

@@ -60,6 +60,7 @@ class ServerConfig:
     allow_insecure_remote: bool = False
     model_folders: tuple[Path, ...] = ()
     default_model: str = ""
+    exact: bool = False
     database_url: str = field(default="", repr=False)
     grace_s: float = 30.0
     log_level: str = "INFO"

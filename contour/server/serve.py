@@ -259,7 +259,9 @@ def _executor_settings(config: ServerConfig, runner: str) -> EmbeddedSettings:
     return EmbeddedSettings(
         runner=runner,
         runner_settings=RunnerSettings(
-            model_folders=tuple(str(folder) for folder in config.model_folders), default_model=config.default_model
+            model_folders=tuple(str(folder) for folder in config.model_folders),
+            default_model=config.default_model,
+            exact=config.exact,
         ),
         memory_bytes=config.limits.worker_memory_bytes,
         job_limit_s=config.limits.job_s,

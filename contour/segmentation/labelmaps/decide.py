@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,11 +18,18 @@ from numpy.typing import NDArray
 
 from contour.segmentation.labelmaps.sampling import Resampling, Weights
 from contour.segmentation.labelmaps.spec import Answer
-from contour.segmentation.labelmaps.window_sum import RollingLogits
 from registration.grid import Shape
 
 _BLOCK = (24, 48, 48)
 """Voxels of the CT that are decided together."""
+
+
+class Logits(Protocol):
+    """Logits of a padded volume whose rows come and go."""
+
+    def rows(self, first: int, last: int) -> torch.Tensor:
+        """(channels, rows, b, c) of rows first … last - 1."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +54,22 @@ class StreamedLabels:
     """Decides the labels of the CT's slices as soon as all logits they look at are final."""
 
     def __init__(
-        self, back: Resampling, *, answer: Answer, paint: tuple[int, ...], channels: int, convex: bool, before: Shape
+        self,
+        back: Resampling,
+        *,
+        answer: Answer,
+        paint: tuple[int, ...],
+        channels: int,
+        convex: bool,
+        before: Shape,
+        rounded: bool = False,
     ) -> None:
         self._weights = back.weights
         self._reach = tuple(Reach.of(weights) for weights in back.weights)
         self._answer = answer
         self._paint = paint
         self._convex = convex
+        self._rounded = rounded
         self._before = before
         self._done = 0
         shape = back.shape_out
@@ -70,7 +87,7 @@ class StreamedLabels:
         """How many rows of logits have to be held at once, where windows start at these rows."""
         return max(start + patch - self._needed_when(start) for start in starts)
 
-    def decide(self, logits: RollingLogits, final: int) -> None:
+    def decide(self, logits: Logits, final: int) -> None:
         """Decide every slice whose logits lie in rows under `final` of the padded volume."""
         ready = self._ready(final)
         while self._done < ready:
@@ -88,7 +105,7 @@ class StreamedLabels:
         first = self._reach[0].first[done:]
         return self._before[0] + int(first.min()) if first.size else final
 
-    def _decide_slab(self, logits: RollingLogits, start: int, stop: int) -> None:
+    def _decide_slab(self, logits: Logits, start: int, stop: int) -> None:
         first, last = self._reach[0].span(start, stop)
         held = logits.rows(self._before[0] + first, self._before[0] + last)
         along = torch.from_numpy(self._weights[0][start:stop, first:last]).to(held.device)
@@ -116,8 +133,7 @@ class StreamedLabels:
     def _decide_block(
         self, part: torch.Tensor, matrices: tuple[torch.Tensor, ...], block: tuple[slice, slice, slice]
     ) -> None:
-        flat = part.flatten(1)
-        lowest, highest = flat.amin(dim=1), flat.amax(dim=1)
+        lowest, highest = torch.aminmax(part.flatten(1), dim=1)
         if self._answer == "labels":
             self._highest_wins(part, matrices, block, lowest, highest)
             return
@@ -141,8 +157,14 @@ class StreamedLabels:
         if len(rivals) == 1:
             self.labels[block] = rivals[0]
             return
-        winner = _upsampled(part[rivals], matrices).argmax(dim=0)
-        self.labels[block] = np.asarray(rivals, dtype=self.labels.dtype)[winner.cpu().numpy()]
+        upsampled = _upsampled(part[rivals], matrices)
+        if self._rounded:
+            upsampled = upsampled.half().float()
+        best, winner = upsampled[0], torch.full(upsampled.shape[1:], rivals[0], dtype=torch.int16, device=part.device)
+        for rival, one in zip(rivals[1:], upsampled[1:], strict=True):
+            winner.masked_fill_(one > best, rival)
+            torch.maximum(best, one, out=best)
+        self.labels[block] = winner.cpu().numpy()
 
     def _where(self, flags: torch.Tensor) -> list[int]:
         """The channels that may have a say; all of them where interpolation can overshoot."""

@@ -1,6 +1,7 @@
 """A label map of a CT: every stage of a label-map model, in exact or fast mode.
 
-Exact is what nnU-Net's own predictor answers: its crop, its windows, every mirrored combination, float32. Fast looks at
+Exact is what nnU-Net's own predictor answers: its crop, its windows, every mirrored combination, float32 in the network
+and its rounding around it. Fast looks at
 the body's box only, does not mirror, and takes the fastest engine; `ops/benchmarks/labelmaps.py` compares the two.
 """
 
@@ -18,14 +19,18 @@ from numpy.typing import NDArray
 from contour.progress import Progress, no_progress
 from contour.segmentation.engines import Engine
 from contour.segmentation.labelmaps.decide import StreamedLabels
+from contour.segmentation.labelmaps.half_sum import HalfLogits
+from contour.segmentation.labelmaps.monai_sum import MonaiLogits
 from contour.segmentation.labelmaps.prepare import Box, StageInput, prepare
 from contour.segmentation.labelmaps.previous import previous_channels
-from contour.segmentation.labelmaps.spec import LabelSpec, StageSpec
+from contour.segmentation.labelmaps.spec import LabelSpec, Padding, StageSpec
 from contour.segmentation.labelmaps.window_sum import Ask, RollingLogits, WindowPlan, mirrored, plan_windows
 from registration.volume import Volume
 
 Engines = Callable[[int], Sequence[Engine]]
 """The engines of a stage's networks, made when first asked for."""
+
+Sums = RollingLogits | HalfLogits
 
 
 @dataclass(slots=True)
@@ -102,26 +107,28 @@ def _ask_stage(
     progress: Callable[[float], None],
 ) -> NDArray[Any]:
     plan = plan_windows(shown.back.shape_in, stage.windows)
-    image = _padded(shown.image[None] if before is None else np.concatenate((shown.image[None], before)), plan)
-    timed = _timed(engines, seconds)
-    ask = mirrored(timed, stage.windows.mirror_axes if exact else ())
+    image = _padded(shown, before, plan, stage.windows.padding)
+    seconds.engine = engines[0].name
+    asks = [mirrored(_timed(engine, seconds), stage.windows.mirror_axes if exact else ()) for engine in engines]
+    rounded = exact and stage.windows.placement == "even"
     streamed = StreamedLabels(
         shown.back,
         answer=spec.answer,
         paint=spec.paint,
         channels=spec.channels,
         convex=stage.answer_sampling.is_convex,
+        rounded=rounded,
         before=plan.before,
     )
     starts = sorted({window.start[0] for window in plan.windows})
-    logits: RollingLogits | None = None
+    logits: Sums | None = None
     for done, window in enumerate(plan.windows):
         part = image[(None, slice(None), *(slice(at, at + n) for at, n in zip(window.start, plan.patch, strict=True)))]
-        answer = ask(part)
+        answers = [ask(part) for ask in asks]
         if logits is None:
             rows = streamed.rows_held(starts, plan.patch[0])
-            logits = RollingLogits(spec.channels, plan, rows=rows, device=answer.device)
-        logits.add(window, answer)
+            logits = _logits(spec, stage, plan, rows=rows, networks=len(asks), rounded=rounded, like=answers[0])
+        logits.add(window, answers)
         following = plan.windows[done + 1].start[0] if done + 1 < len(plan.windows) else plan.shape[0]
         if following > window.start[0]:
             needed = streamed.first_needed()
@@ -132,35 +139,51 @@ def _ask_stage(
     return streamed.labels
 
 
+def _logits(
+    spec: LabelSpec, stage: StageSpec, plan: WindowPlan, *, rows: int, networks: int, rounded: bool, like: torch.Tensor
+) -> Sums:
+    """What windows are added up in: as nnU-Net rounds (`rounded`), as MONAI does, or plainly."""
+    if rounded:
+        return HalfLogits(spec.channels, networks, plan, rows=rows, device=like.device)
+    if stage.windows.placement == "even":
+        return RollingLogits(spec.channels, plan, rows=rows, device=like.device)
+    return MonaiLogits(
+        spec.channels,
+        plan,
+        rows=rows,
+        device=like.device,
+        gaussian=stage.windows.gaussian,
+        read_as=stage.answer_values,
+        answer=spec.answer,
+    )
+
+
 def _share(progress: Progress, spec: LabelSpec, number: int) -> Callable[[float], None]:
     """Progress within one stage as progress of all of them."""
     return lambda done: progress("network", (number + done) / len(spec.stages))
 
 
-def _timed(engines: Sequence[Engine], seconds: Seconds) -> Ask:
-    """The mean logits of an ensemble."""
-    seconds.engine = engines[0].name
+def _timed(engine: Engine, seconds: Seconds) -> Ask:
+    """The engine, its time counted."""
 
     def ask(inputs: torch.Tensor) -> torch.Tensor:
         started_s = time.perf_counter()
-        total = engines[0](inputs).clone() if len(engines) > 1 else engines[0](inputs)
-        for engine in engines[1:]:
-            total += engine(inputs)
-        if len(engines) > 1:
-            total /= len(engines)
-        if total.is_cuda:
-            torch.cuda.synchronize(total.device)
+        answer = engine(inputs)
+        if answer.is_cuda:
+            torch.cuda.synchronize(answer.device)
         seconds.network += time.perf_counter() - started_s
-        return total
+        return answer
 
     return ask
 
 
-def _padded(image: NDArray[np.float32], plan: WindowPlan) -> torch.Tensor:
-    pairs = [
-        (before, whole - before - n) for before, whole, n in zip(plan.before, plan.shape, image.shape[1:], strict=True)
-    ]
-    return torch.from_numpy(np.pad(image, [(0, 0), *pairs]) if any(map(sum, pairs)) else image)
+def _padded(shown: StageInput, before: NDArray[np.float32] | None, plan: WindowPlan, padding: Padding) -> torch.Tensor:
+    """(channels, a, b, c) that the network is shown, at least as large as a window."""
+    image = shown.image[None] if before is None else np.concatenate((shown.image[None], before))
+    pairs = [(at, whole - at - n) for at, whole, n in zip(plan.before, plan.shape, image.shape[1:], strict=True)]
+    if not any(map(sum, pairs)):
+        return torch.from_numpy(image)
+    return torch.from_numpy(np.pad(image, [(0, 0), *pairs], mode="edge" if padding == "edge" else "constant"))
 
 
 def _back_on(ct: Volume, shown: StageInput, labels: NDArray[Any]) -> NDArray[Any]:

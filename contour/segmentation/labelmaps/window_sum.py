@@ -100,18 +100,38 @@ def mirrored(ask: Ask, axes: Sequence[int]) -> Ask:
 class RollingLogits:
     """Logits of a volume whose rows (first axis) come and go; (channels, rows, b, c) of those that are held."""
 
-    def __init__(self, channels: int, plan: WindowPlan, *, rows: int, device: torch.device) -> None:
-        self._held = torch.zeros((channels, rows, *plan.shape[1:]), dtype=torch.float32, device=device)
+    def __init__(
+        self,
+        channels: int,
+        plan: WindowPlan,
+        *,
+        rows: int,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._held = torch.zeros((channels, rows, *plan.shape[1:]), dtype=dtype, device=device)
         self._rows = rows
 
-    def add(self, window: Window, logits: torch.Tensor) -> None:
-        """Add a window's weighted logits; changes `logits`."""
+    def add(self, window: Window, logits: Sequence[torch.Tensor]) -> None:
+        """Add the weighted mean of a window's logits, one for each network of an ensemble; changes `logits`."""
+        mean, *others = logits
+        for other in others:
+            mean += other
+        if others:
+            mean /= len(logits)
+        self._add(window, mean)
+
+    def _add(self, window: Window, logits: torch.Tensor) -> None:
         x, y, z = (torch.from_numpy(weights).to(logits.device) for weights in window.weights)
         logits.mul_(x[:, None, None]).mul_((y[:, None] * z[None, :])[None])
-        _, b, c = window.start
-        size = logits.shape
-        for rows, first, last in self._segments(window.start[0], window.start[0] + size[1]):
-            self._held[:, rows, b : b + size[2], c : c + size[3]] += logits[:, first:last]
+        self.put(window.start, logits)
+
+    def put(self, start: Shape, values: torch.Tensor) -> None:
+        """Add values as they are."""
+        a, b, c = start
+        size = values.shape
+        for rows, first, last in self._segments(a, a + size[1]):
+            self._held[:, rows, b : b + size[2], c : c + size[3]] += values[:, first:last]
 
     def rows(self, first: int, last: int) -> torch.Tensor:
         """Rows first … last - 1; a view where they lie side by side."""
@@ -139,10 +159,18 @@ def _bell(patch: int, spec: WindowSpec) -> NDArray[np.float64]:
     if spec.placement == "strided":
         away = np.arange(patch) - (patch - 1) / 2
         return np.asarray(np.maximum(np.exp(-(away**2) / (2 * (patch * _SIGMA_OF_PATCH) ** 2)), _LEAST_MONAI_WEIGHT))
-    centre = np.zeros(patch)
-    centre[patch // 2] = 1.0
-    bell = ndimage.gaussian_filter1d(centre, patch * _SIGMA_OF_PATCH, mode="constant")
-    return np.asarray(bell / bell.max())
+    return window_bells((patch, patch, patch))[0]
+
+
+def window_bells(patch: Shape) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """nnU-Net's Gaussian along each axis, 1 at its highest."""
+    bells: list[NDArray[np.float64]] = []
+    for size in patch:
+        centre = np.zeros(size)
+        centre[size // 2] = 1.0
+        bell = ndimage.gaussian_filter1d(centre, size * _SIGMA_OF_PATCH, mode="constant")
+        bells.append(np.asarray(bell / bell.max()))
+    return bells[0], bells[1], bells[2]
 
 
 def _adding_up_to_one(size: int, bell: NDArray[np.float64], starts: tuple[int, ...]) -> tuple[NDArray[np.float32], ...]:
