@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from contour.segmentation.labelmaps.nearest import nearest_voxels
 from registration.grid import Shape, Triple
 
 Weights = NDArray[np.float32]
@@ -167,6 +168,8 @@ def _step(one_mm: float, other_mm: float) -> float:
 
 
 def _by_spacing(n_in: int, n_out: int, step: float, order: int) -> Weights:
+    if order == 0:
+        return np.eye(n_in, dtype=np.float32)[nearest_voxels(n_in, n_out, step)]
     return _at_positions(np.eye(n_in), step * np.arange(n_out), order)
 
 
