@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import monai.networks.nets as nets
 import numpy as np
 import torch
+from monai.bundle import ComponentLocator, ConfigParser
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import nn
 
 from registration import Volume
+from tests.phantoms import centre_xyz_mm, small_grid, voxel_points_xyz_mm
 
 NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "SegResNet": {"init_filters": 8, "blocks_down": [1, 1], "blocks_up": [1], "dropout_prob": 0.2},
@@ -28,6 +32,9 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "SwinUNETR": {"img_size": 32, "feature_size": 12, "use_checkpoint": False, "depths": [1, 1, 1, 1]},
 }  # fmt: skip
 """Arguments of each class, as small as it gets."""
+
+LOCATOR = ComponentLocator()
+"""MONAI's table of its own classes, which takes seconds to fill."""
 
 
 def config(kind: str = "UNet", **changes: Any) -> dict[str, Any]:
@@ -130,25 +137,36 @@ def write_bundle(
     about: Mapping[str, Any] | None = None,
     *,
     nested: str | None = None,
-    seed: int = 4,
 ) -> Path:
     """A whole bundle with random weights, in the checkpoint under `nested` where it is given."""
     (folder / "configs").mkdir(parents=True)
     (folder / "models").mkdir()
     (folder / "configs" / "inference.json").write_text(json.dumps(document))
     (folder / "configs" / "metadata.json").write_text(json.dumps(metadata() if about is None else about))
-    weights = network_of(document, seed=seed).state_dict()
+    weights = weights_of(document)
     torch.save({nested: weights, "epoch": 7} if nested else weights, folder / "models" / "model.pt")
     return folder
 
 
-def network_of(document: Mapping[str, Any], *, seed: int = 4) -> nn.Module:
-    """MONAI's own network of a config, with random weights that answer with every label."""
+def network_of(document: Mapping[str, Any]) -> nn.Module:
+    """MONAI's own network of a config."""
     arguments = {key: value for key, value in document["network_def"].items() if key not in {"_target_", "img_size"}}
     if arguments["out_channels"] == "@classes":
         arguments["out_channels"] = document["classes"]
-    torch.manual_seed(seed)
     network: nn.Module = getattr(nets, document["network_def"]["_target_"])(**arguments)
+    return network.eval()
+
+
+def weights_of(document: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Random weights with which every label is answered somewhere."""
+    return _weights_of(json.dumps([document["network_def"], document["classes"]]))
+
+
+@cache
+def _weights_of(text: str) -> dict[str, torch.Tensor]:
+    definition, classes = json.loads(text)
+    torch.manual_seed(4)
+    network = network_of({"network_def": definition, "classes": classes})
     with torch.no_grad():
         for value in network.parameters():
             if value.ndim == 1:
@@ -158,19 +176,21 @@ def network_of(document: Mapping[str, Any], *, seed: int = 4) -> nn.Module:
         for name, value in network.named_buffers():
             if name.endswith("running_mean"):
                 value.copy_(0.1 * torch.randn_like(value))
-        _balance(network.eval(), arguments["out_channels"])
-    return network
+        _balance(network, swin=definition["_target_"] == "SwinUNETR")
+    return network.state_dict()
 
 
-def _balance(network: nn.Module, channels: int) -> None:
+def _balance(network: nn.Module, *, swin: bool) -> None:
     """Move the last layer's bias until no label wins everywhere."""
-    shown = torch.rand(1, 1, 4, 4, 2).repeat_interleave(16, 2).repeat_interleave(16, 3).repeat_interleave(16, 4)
-    for value in network.parameters():
-        if value.shape == (channels,):
-            mean = _mean(network, shown)
+    shown = torch.rand(1, 1, 4, 4, 4).repeat_interleave(16 if swin else 8, 2)
+    shown = shown.repeat_interleave(8, 3).repeat_interleave(8, 4)
+    mean = _mean(network, shown)
+    for value in reversed(list(network.parameters())):
+        if value.shape == mean.shape:
             value.sub_(mean)
-            if _mean(network, shown).abs().sum() > 0.1 * mean.abs().sum():
-                value.add_(mean)
+            if _mean(network, shown).abs().sum() < 0.1 * mean.abs().sum():
+                return
+            value.add_(mean)
 
 
 def _mean(network: nn.Module, shown: torch.Tensor) -> torch.Tensor:
@@ -178,9 +198,7 @@ def _mean(network: nn.Module, shown: torch.Tensor) -> torch.Tensor:
 
 
 def monai_labels(bundle: Path, ct: Volume, *, file: Path | None = None) -> NDArray[Any]:
-    """MONAI's own answer, (z, y, x) or (channels, z, y, x): its parser, transforms, inferer, from a file where given."""
-    from monai.bundle import ConfigParser
-
+    """MONAI's own answer, (z, y, x) or (channels, z, y, x): its parser, its transforms, its inferer."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         document = json.loads((bundle / "configs" / "inference.json").read_text())
@@ -190,11 +208,12 @@ def monai_labels(bundle: Path, ct: Volume, *, file: Path | None = None) -> NDArr
             left_out = {"SaveImaged"} if file else {"SaveImaged", "LoadImaged", "EnsureChannelFirstd"}
             document[part]["transforms"] = [step for step in steps if step["_target_"] not in left_out]
         parser = ConfigParser(document)
+        parser.locator = LOCATOR
         shown = parser.get_parsed_content("preprocessing")({"image": str(file) if file else image_of(ct)})
         network = network_of(document)
         network.load_state_dict(state_of(bundle))
         with torch.inference_mode():
-            answer = parser.get_parsed_content("inferer")(shown["image"][None], network.eval())
+            answer = parser.get_parsed_content("inferer")(shown["image"][None], network)
         shown["pred"] = answer[0]
         found = parser.get_parsed_content("postprocessing")(shown)["pred"]
     values = np.asarray(found.cpu()).transpose(0, 3, 2, 1)
@@ -215,3 +234,22 @@ def image_of(ct: Volume) -> Any:
     to_lps[:3, 3] = ct.grid.origin_xyz_mm
     values = torch.from_numpy(np.ascontiguousarray(ct.values_zyx.transpose(2, 1, 0), dtype=np.float32))
     return MetaTensor(values[None], affine=torch.from_numpy(np.diag([-1.0, -1.0, 1.0, 1.0]) @ to_lps))
+
+
+def asymmetric_ct(
+    shape_zyx: tuple[int, int, int] = (20, 44, 36),
+    spacing_zyx_mm: tuple[float, float, float] = (5.0, 1.953125, 2.3),
+    tilt_xyz_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> Volume:
+    """A body with an organ on its left, fat on its right, bone behind, air below; nothing is the same when turned."""
+    grid = small_grid(shape_zyx, spacing_zyx_mm, tilt_xyz_deg=tilt_xyz_deg)
+    at = voxel_points_xyz_mm(grid) - centre_xyz_mm(grid)
+    at /= np.abs(at).max(axis=(0, 1, 2))
+    noise = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=shape_zyx), 1.0) * 60.0
+    hu = np.where((at**2).sum(axis=-1) < 0.7, 30.0, -1000.0) + noise + at @ np.array((30.0, 12.0, 18.0))
+    for middle, radii, value in (
+        ((0.45, 0.1, 0.2), (0.25, 0.3, 0.35), 110.0), ((-0.4, -0.2, -0.1), (0.2, 0.2, 0.3), -80.0),
+        ((0.0, 0.5, 0.0), (0.15, 0.15, 0.7), 400.0), ((-0.5, 0.2, -0.5), (0.1, 0.2, 0.1), -700.0),
+    ):  # fmt: skip
+        hu[(((at - middle) / np.array(radii)) ** 2).sum(axis=-1) < 1] += value
+    return Volume(grid=grid, values_zyx=np.rint(hu).clip(-1024, 3071).astype(np.int16))
