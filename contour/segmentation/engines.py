@@ -8,7 +8,9 @@ a GPU, and on a CPU without OpenVINO in bfloat16 where it has that.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -21,7 +23,8 @@ from contour.segmentation.precision import native_bf16
 from registration.grid import Shape
 
 EngineKind = Literal["auto", "torch", "openvino"]
-_SMALLEST_TRACED = 32
+
+log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
@@ -62,10 +65,15 @@ def make_engine(network: nn.Module, settings: EngineSettings, *, patch: Shape, c
         if settings.kind == "openvino":
             raise ConfigError("OpenVINO computes fast mode on a CPU, nothing else", reason="NO_ENGINE")
         return TorchEngine(network, settings)
-    if openvino_is_installed():
-        return OpenVinoEngine(network, patch=patch, channels=channels)
-    if settings.kind == "openvino":
+    if settings.kind == "openvino" and not openvino_is_installed():
         raise ConfigError("OpenVINO is not installed; expected contour-rt[openvino]", reason="NO_ENGINE")
+    if openvino_is_installed():
+        try:
+            return OpenVinoEngine(network, patch=patch, channels=channels)
+        except ConfigError as error:
+            if settings.kind == "openvino":
+                raise
+            log.warning("PyTorch computes it instead", exc_info=error)
     return TorchEngine(network, settings)
 
 
@@ -101,28 +109,33 @@ class TorchEngine:
 
 
 class OpenVinoEngine:
-    """OpenVINO on the CPU; compiled for one shape when it is made."""
+    """OpenVINO on the CPU; compiled for one shape when it is made.
+
+    Raises:
+        ConfigError: the network cannot be converted (NO_ENGINE).
+    """
 
     def __init__(self, network: nn.Module, *, patch: Shape, channels: int) -> None:
         import openvino
 
         precision = "bf16" if native_bf16() else "f32"
         self._name = f"OpenVINO, cpu, {precision}"
-        model = openvino.convert_model(_traced(network, patch, channels), example_input=_example(patch, channels))
+        try:
+            with warnings.catch_warnings(), torch.no_grad():
+                warnings.simplefilter("ignore")  # deprecations within PyTorch's exporter
+                graph = torch.export.export(network, (torch.zeros(1, channels, *patch),))
+                model = openvino.convert_model(graph)
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"OpenVINO does not take this network: {type(error).__name__}", reason="NO_ENGINE"
+            ) from error
         model.reshape([1, channels, *patch])
-        self._request = (
-            openvino.Core()
-            .compile_model(
-                model,
-                "CPU",
-                {
-                    "INFERENCE_PRECISION_HINT": precision,
-                    "PERFORMANCE_HINT": "LATENCY",
-                    "INFERENCE_NUM_THREADS": _threads(),
-                },
-            )
-            .create_infer_request()
-        )
+        settings = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)),
+        }
+        self._request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
 
     @property
     def name(self) -> str:
@@ -133,25 +146,3 @@ class OpenVinoEngine:
         """Logits, in the engine's own memory: the next call overwrites them."""
         self._request.infer({0: np.ascontiguousarray(inputs.numpy())}, share_inputs=True)
         return torch.from_numpy(self._request.get_output_tensor(0).data[0])
-
-
-def _traced(network: nn.Module, patch: Shape, channels: int) -> torch.jit.ScriptModule:
-    """The network as a graph; traced on a small input, which gives the same graph in a hundredth of the time."""
-    with torch.inference_mode(), torch.no_grad():
-        traced: torch.jit.ScriptModule = torch.jit.trace(  # type: ignore[no-untyped-call]
-            network, _example(patch, channels), check_trace=False
-        )
-        return traced
-
-
-def _example(patch: Shape, channels: int) -> torch.Tensor:
-    """A small input that halves as often as the patch does."""
-    sizes = []
-    for size in patch:
-        halvings = (size & -size).bit_length() - 1
-        sizes.append(min(size, max(_SMALLEST_TRACED, 2 ** (halvings + 1))))
-    return torch.zeros(1, channels, *sizes)
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0))

@@ -1,8 +1,8 @@
 """A label map of a CT: every stage of a label-map model, in exact or fast mode.
 
 Exact is what nnU-Net's own predictor answers: its crop, its windows, every mirrored combination, float32 in the network
-and its rounding around it. Fast looks at
-the body's box only, does not mirror, and takes the fastest engine; `ops/benchmarks/labelmaps.py` compares the two.
+and its rounding around it. Fast looks at the body's box only, and takes the fastest engine;
+`ops/benchmarks/labelmaps.py` compares the two.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def predict_labels(
         ct: HU, any grid and patient position.
         spec: Of the model.
         engines: Of the model's networks.
-        exact: nnU-Net's own way, whole scan and mirrored; else fast.
+        exact: nnU-Net's own way; else fast.
         within: In fast mode, the only part of the CT that is looked at, in its own array order.
         progress: Told the stage `network`.
     """
@@ -109,7 +109,7 @@ def _ask_stage(
     plan = plan_windows(shown.back.shape_in, stage.windows)
     image = _padded(shown, before, plan, stage.windows.padding)
     seconds.engine = engines[0].name
-    asks = [mirrored(_timed(engine, seconds), stage.windows.mirror_axes if exact else ()) for engine in engines]
+    asks = [mirrored(_timed(engine, seconds), stage.windows.mirror_axes) for engine in engines]
     rounded = exact and stage.windows.placement == "even"
     streamed = StreamedLabels(
         shown.back,

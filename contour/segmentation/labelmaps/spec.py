@@ -39,7 +39,7 @@ class WindowSpec:
         overlap: Share by which neighbouring windows overlap.
         placement: `even`: spread evenly (nnU-Net); `strided`: at whole steps, the last one at the end (MONAI).
         gaussian: A window counts most at its centre; otherwise everywhere the same.
-        mirror_axes: Along which it was trained mirrored; exact mode asks for every combination.
+        mirror_axes: Along which the network is asked mirrored too, in every combination.
         padding: What lies around a volume that is smaller than the patch.
     """
 
