@@ -133,6 +133,7 @@ class StreamedLabels:
     def _decide_block(
         self, part: torch.Tensor, matrices: tuple[torch.Tensor, ...], block: tuple[slice, slice, slice]
     ) -> None:
+        part = part.contiguous()
         lowest, highest = torch.aminmax(part.flatten(1), dim=1)
         if self._answer == "labels":
             self._highest_wins(part, matrices, block, lowest, highest)
@@ -157,7 +158,7 @@ class StreamedLabels:
         if len(rivals) == 1:
             self.labels[block] = rivals[0]
             return
-        upsampled = _upsampled(part[rivals], matrices)
+        upsampled = _upsampled(part if len(rivals) == len(part) else part[rivals], matrices)
         if self._rounded:
             upsampled = upsampled.half().float()
         best, winner = upsampled[0], torch.full(upsampled.shape[1:], rivals[0], dtype=torch.int16, device=part.device)
@@ -174,6 +175,6 @@ class StreamedLabels:
 def _upsampled(part: torch.Tensor, matrices: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """(channels, a, b, c) on the CT's voxels, one matrix for each axis."""
     first, rows, columns = matrices
-    within = rows @ (part @ columns.T)
-    flat = within.reshape(part.shape[0], part.shape[1], -1)
-    return (first @ flat).reshape(part.shape[0], first.shape[0], rows.shape[0], columns.shape[0])
+    channels, _, height, width = part.shape
+    along = (first @ part.flatten(2)).reshape(channels, first.shape[0], height, width)
+    return (rows @ along) @ columns.T
