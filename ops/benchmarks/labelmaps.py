@@ -4,12 +4,12 @@
         [--peer-all] [--exact] [--device cpu|cuda]
     python ops/benchmarks/labelmaps.py --trained RESULTS [--patients 3]
 
-The first form: a synthetic patient of 512 x 512 pixels, and the network of TotalSegmentator's 3 mm task (PlainConvUNet,
-32 to 320 features, patch 112 x 112 x 128, not mirrored) with random weights. Ours is the body, the network and the labels
-on the CT's voxels (random labels fill the scan, so no structures are cut out of them). The peer is
-`predict_single_npy_array`: preprocessing, network, labels on the CT's voxels. Each row is a process of its own; start-up
-and loading are not counted. The peer is given 25 classes because it runs out of memory with 118 on most machines;
-`--peer-all` tries.
+The first form: a synthetic patient of 512 x 512 pixels, and the network of TotalSegmentator's 3 mm task
+(PlainConvUNet, 32 to 320 features, patch 112 x 112 x 128, not mirrored) with random weights. Ours is the body, the
+network and the labels on the CT's voxels (random labels fill the scan, so no structures are cut out of them). The peer
+is `predict_single_npy_array`: preprocessing, network, labels on the CT's voxels. Each row is a process of its own;
+start-up and loading are not counted. The peer is given 25 classes because it runs out of memory with 118 on most
+machines; `--peer-all` tries.
 
 The second form compares exact and fast mode with nnunetv2 on a trained checkpoint (`labelmap_training.py` makes one)
 and OpenKBP's validation patients: Dice for each structure, and the share of voxels with the same label.
