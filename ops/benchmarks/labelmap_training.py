@@ -64,7 +64,7 @@ def load(folder: Path, plan: dict[str, object]) -> tuple[np.ndarray, np.ndarray]
     document = stage_document(JsonTable(plan, "plan", reason="BAD_PLANS"), NAME, networks=1, mirror_axes=AXES)
     stage = nnunet_stage(document)
     shown = prepare(patient.ct, stage, "LPS", within=None)
-    turned = shown.order.apply(labels)[shown.box]
+    turned = shown.order.apply(labels)[shown.whole]
     zoom = [new / old for new, old in zip(shown.image.shape, turned.shape, strict=True)]
     return shown.image.astype(np.float16), ndimage.zoom(turned, zoom, order=0, grid_mode=True, mode="nearest")
 

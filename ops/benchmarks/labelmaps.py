@@ -1,14 +1,17 @@
 """nnU-Net models here and in nnunetv2 itself, on one scan in one run: seconds, peak memory, what is not the network.
 
     python ops/benchmarks/labelmaps.py [--slices 300] [--step-mm 3] [--classes 118] [--peer-classes 25]
-        [--peer-all] [--exact] [--device cpu|cuda]
+        [--peer-all] [--exact] [--noise] [--device cpu|cuda]
     python ops/benchmarks/labelmaps.py --trained RESULTS [--patients 3]
 
 The first form: a synthetic patient of 512 x 512 pixels, and the network of TotalSegmentator's 3 mm task
-(PlainConvUNet, 32 to 320 features, patch 112 x 112 x 128, not mirrored) with random weights. Ours is the body, the
-network and the labels on the CT's voxels (random labels fill the scan, so no structures are cut out of them). The peer
-is `predict_single_npy_array`: preprocessing, network, labels on the CT's voxels. Each row is a process of its own;
-start-up and loading are not counted. The peer is given 25 classes because it runs out of memory with 118 on most
+(PlainConvUNet, 32 to 320 features, patch 112 x 112 x 128, not mirrored) with random weights, each kernel smoothed, so
+that the answer is patches of labels as a trained network's is. `--noise` adds a row with kernels as they were drawn:
+then nearly every voxel has another label than its neighbour, which no network that knows anatomy does, and which is the
+worst there can be for the way to the CT's voxels. The share of neighbours with different labels is printed. Ours is the
+body, the network and the labels on the CT's voxels (random labels fill the scan, so no structures are cut out of them).
+The peer is `predict_single_npy_array`: preprocessing, network, labels on the CT's voxels. Each row is a process of its
+own; start-up and loading are not counted. The peer is given 25 classes because it runs out of memory with 118 on most
 machines; `--peer-all` tries.
 
 The second form compares exact and fast mode with nnunetv2 on a trained checkpoint (`labelmap_training.py` makes one)
@@ -25,9 +28,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 from whole_job import machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -51,6 +56,20 @@ def plan_and_dataset(classes: int) -> tuple[dict[str, object], dict[str, object]
     plan = nnunet_folders.plans({NAME: configuration})
     labels = {"background": 0, **{f"structure_{n}": n for n in range(1, classes)}}
     return plan, nnunet_folders.dataset(labels)
+
+
+def smoothed(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same weights summed over each kernel and spread as a blur, so that neighbours are answered alike."""
+    line = torch.tensor([0.25, 0.5, 0.25])
+    blur = line[:, None, None] * line[None, :, None] * line[None, None, :]
+    found: dict[str, torch.Tensor] = {}
+    for key, weights in state.items():
+        found[key] = weights
+        if weights.ndim == 5 and weights.shape[2:] == blur.shape:
+            found[key] = weights.sum((2, 3, 4), keepdim=True) * blur
+        elif weights.ndim == 5:
+            found[key] = weights.mean((2, 3, 4), keepdim=True).expand_as(weights).contiguous()
+    return found
 
 
 def scan(slices: int, step_mm: float):  # type: ignore[no-untyped-def]
@@ -82,7 +101,7 @@ def ours(results: Path, slices: int, step_mm: float, *, exact: bool, device: str
         "windows": answer.seconds.windows,
         "peak_mb": peak_mb(),
         "loaded_mb": loaded_mb,
-        "found": len(np.unique(answer.labels[::4, ::4, ::4])) - 1,
+        **about_labels(answer.labels),
     }
 
 
@@ -108,7 +127,15 @@ def theirs(results: Path, slices: int, step_mm: float, *, device: str) -> dict[s
         "total_s": time.perf_counter() - started,
         "network_s": spent.seconds,
         "peak_mb": peak_mb(),
-        "found": len(np.unique(answer)) - 1,
+        **about_labels(answer),
+    }
+
+
+def about_labels(labels: np.ndarray) -> dict[str, object]:
+    within = (labels[:, 1:] > 0) & (labels[:, :-1] > 0)
+    return {
+        "found": len(np.unique(labels[::4, ::4, ::4])) - 1,
+        "neighbours_differ": float((labels[:, 1:] != labels[:, :-1])[within].mean()),
     }
 
 
@@ -129,7 +156,9 @@ def in_a_process(row: dict[str, object]) -> dict[str, object]:
 def run_row(row: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         plan, data = plan_and_dataset(int(row["classes"]))  # type: ignore[call-overload]
-        results = nnunet_folders.write_results(Path(folder), NAME, plan, data, mirror_axes=None)
+        state = nnunet_folders.network_of(plan, data, NAME).state_dict()
+        state = state if row["noise"] else smoothed(state)
+        results = nnunet_folders.write_results(Path(folder), NAME, plan, data, mirror_axes=None, state=state)
         size = int(row["slices"]), float(row["step_mm"])  # type: ignore[call-overload, arg-type]
         device = str(row["device"])
         if row["who"] == "nnunetv2":
@@ -140,9 +169,10 @@ def run_row(row: dict[str, object]) -> None:
 
 def compare_speed(options: argparse.Namespace) -> None:
     print(f"{machine()}; {options.slices} slices of 512 x 512, {options.step_mm:g} mm; {options.device}")
-    base = {"slices": options.slices, "step_mm": options.step_mm, "device": options.device}
+    base = {"slices": options.slices, "step_mm": options.step_mm, "device": options.device, "noise": False}
     rows = [
         {**base, "who": "fast", "classes": options.classes},
+        *([{**base, "who": "fast", "classes": options.classes, "noise": True}] if options.noise else []),
         {**base, "who": "fast", "classes": options.peer_classes},
         *([{**base, "who": "exact", "classes": options.peer_classes}] if options.exact else []),
         {**base, "who": "nnunetv2", "classes": options.peer_classes},
@@ -158,13 +188,18 @@ def compare_speed(options: argparse.Namespace) -> None:
             continue
         total, network = float(answer["total_s"]), float(answer["network_s"])  # type: ignore[arg-type]
         seconds[str(row["who"]), row["classes"]] = total
+        what = f"{answer['what']}{', noise' if row['noise'] else ''}"
         print(
-            f"{answer['what']!s:44} {row['classes']:>7} {total:8.1f} {network:9.1f} {total - network:7.1f} "
+            f"{what:44} {row['classes']:>7} {total:8.1f} {network:9.1f} {total - network:7.1f} "
             f"{(total - network) / total:5.0%} {answer['peak_mb']:8.0f}",
             flush=True,
         )
         if "windows" in answer:
-            print(f"   {answer['windows']} windows; {answer['loaded_mb']:.0f} MB once loaded", flush=True)
+            print(
+                f"   {answer['windows']} windows; {answer['loaded_mb']:.0f} MB once loaded; {answer['found']} labels; "
+                f"{float(answer['neighbours_differ']):.1%} of neighbours differ",  # type: ignore[arg-type]
+                flush=True,
+            )
     peer, own = (seconds.get((who, options.peer_classes)) for who in ("nnunetv2", "fast"))
     if peer and own:
         print(f"{options.peer_classes} classes: contour takes 1/{peer / own:.1f} of nnunetv2's time; the goal is 1/3")
@@ -189,7 +224,7 @@ def compare_answers(results: Path, patients: int) -> None:
     print(
         f"{machine()}; trained network, OpenKBP validation, mirrored along {exact.spec.stages[0].windows.mirror_axes}"
     )  # type: ignore[union-attr]
-    print("patient, same label exact/nnunetv2, seconds (nnunetv2, exact, fast); Dice fast/exact, Dice exact/clinical")
+    print("patient, same label exact/nnunetv2, seconds (nnunetv2, exact, fast); Dice fast/exact, exact/nnunetv2")
     for patient in validation(most=patients):
         started = time.perf_counter()
         peer = nnunet_folders.nnunet_labels(
@@ -219,6 +254,7 @@ def main() -> None:
     parser.add_argument("--peer-classes", type=int, default=25)
     parser.add_argument("--peer-all", action="store_true")
     parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--noise", action="store_true")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--trained", type=Path, default=None)
     parser.add_argument("--patients", type=int, default=3)

@@ -34,8 +34,8 @@ class HalfLogits:
     def add(self, window: Window, logits: Sequence[torch.Tensor]) -> None:
         """Add a window's weighted logits, one for each network; changes `logits`."""
         for held, answer in zip(self._sums, logits, strict=True):
-            held.put(window.start, answer.mul_(self._weight))
-        self._count.put(window.start, self._weight)
+            held.put(window, answer.mul_(self._weight))
+        self._count.put(window, self._weight)
 
     def rows(self, first: int, last: int) -> torch.Tensor:
         """Rows first … last - 1 as float32, rounded as nnU-Net rounds them."""

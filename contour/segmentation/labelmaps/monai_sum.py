@@ -68,7 +68,7 @@ class MonaiLogits(RollingLogits):
         if self._bell is None:
             super()._add(window, logits)
         else:
-            self.put(window.start, logits.mul_(self._shares(self._bell, self._neighbours(window))))
+            self.put(window, logits.mul_(self._shares(self._bell, self._neighbours(window))))
 
     def _neighbours(self, window: Window) -> Neighbours:
         a, b, c = (

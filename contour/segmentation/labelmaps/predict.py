@@ -1,8 +1,8 @@
 """A label map of a CT: every stage of a label-map model, in exact or fast mode.
 
 Exact is what nnU-Net's own predictor answers: its crop, its windows, every mirrored combination, float32 in the network
-and its rounding around it. Fast looks at the body's box only, and takes the fastest engine;
-`ops/benchmarks/labelmaps.py` compares the two.
+and its rounding around it. Fast labels the body's box only, with those of the same windows that reach it, and takes the
+fastest engine; `ops/benchmarks/labelmaps.py` compares the two.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from contour.progress import Progress, no_progress
 from contour.segmentation.engines import Engine
-from contour.segmentation.labelmaps.decide import StreamedLabels
+from contour.segmentation.labelmaps.decide import StreamedLabels, spans_read
 from contour.segmentation.labelmaps.half_sum import HalfLogits
 from contour.segmentation.labelmaps.monai_sum import MonaiLogits
 from contour.segmentation.labelmaps.prepare import Box, StageInput, prepare
@@ -68,7 +68,8 @@ def predict_labels(
         spec: Of the model.
         engines: Of the model's networks.
         exact: nnU-Net's own way; else fast.
-        within: In fast mode, the only part of the CT that is looked at, in its own array order.
+        within: In fast mode, the only part of the CT that is labelled, in its own array order: windows that do not
+            reach it are not asked for.
         progress: Told the stage `network`.
     """
     started_s = time.perf_counter()
@@ -106,7 +107,8 @@ def _ask_stage(
     seconds: Seconds,
     progress: Callable[[float], None],
 ) -> NDArray[Any]:
-    plan = plan_windows(shown.back.shape_in, stage.windows)
+    needed = spans_read(shown.back)
+    plan = plan_windows(shown.back.shape_in, stage.windows, needed=None if exact else needed)
     image = _padded(shown, before, plan, stage.windows.padding)
     seconds.engine = engines[0].name
     asks = [mirrored(_timed(engine, seconds), stage.windows.mirror_axes) for engine in engines]
@@ -118,7 +120,8 @@ def _ask_stage(
         channels=spec.channels,
         convex=stage.answer_sampling.is_convex,
         rounded=rounded,
-        before=plan.before,
+        only_highest=not exact,
+        before=plan.held_before,
     )
     starts = sorted({window.start[0] for window in plan.windows})
     logits: Sums | None = None

@@ -32,12 +32,14 @@ class StageInput:
     Args:
         image: (a, b, c) on the stage's grid, normalised.
         order: From the CT's array axes to the stage's.
-        box: The part of the turned CT that was resampled.
-        back: The matrices that bring the network's answer to the voxels of that part.
+        whole: The part of the turned CT that was resampled.
+        box: The part of it whose labels are asked for.
+        back: The matrices that bring the network's answer to the voxels of `box`.
     """
 
     image: NDArray[np.float32]
     order: AxisOrder
+    whole: Box
     box: Box
     back: Resampling
 
@@ -55,24 +57,21 @@ def prepare(ct: Volume, stage: StageSpec, orientation: str, *, within: Box | Non
         ct: HU on any grid.
         stage: Of a model.
         orientation: Of the model's training images, as in `LabelSpec`.
-        within: The part of the CT, in its own array order, that is worth looking at; None for all (all that is not 0,
-            where the stage crops). Statistics for the normalisation are taken of all of that in either case.
+        within: The part of the CT, in its own array order, whose labels are asked for; None for all (all that is not
+            0, where the stage crops). It changes nothing but `box` and `back`, so that the answer there stays the same.
     """
     order = stage_order(ct.grid, orientation, stage.transpose)
     turned = order.apply_to_volume(ct)
     values = turned.values_zyx
     whole = _nonzero_box(values) if stage.steps == "crop, normalise, resample" else _everything(values)
-    box = whole if within is None else turned_box(order, within, ct.grid.shape_zyx)
-    spacing = turned.grid.spacing_zyx_mm
-    forth, back = _to_and_fro(stage, _shape(values[box]), spacing)
+    box = whole if within is None else _common(whole, turned_box(order, within, ct.grid.shape_zyx))
+    forth, back = _to_and_fro(stage, _shape(values[whole]), turned.grid.spacing_zyx_mm)
     if stage.steps == "resample, normalise":
-        image = _resampled(values[box], forth)
-        measured = within is not None and any(step.is_measured for step in stage.normalisation)
-        seen = _resampled(values, _to_and_fro(stage, _shape(values), spacing)[0]) if measured else image
-        image = Normaliser(stage.normalisation, seen)(image)
+        image = _resampled(values[whole], forth)
+        image = Normaliser(stage.normalisation, image)(image)
     else:
-        image = _resampled(Normaliser(stage.normalisation, values[whole])(values[box]), forth)
-    return StageInput(image=image, order=order, box=box, back=back)
+        image = _resampled(Normaliser(stage.normalisation, values[whole])(values[whole]), forth)
+    return StageInput(image=image, order=order, whole=whole, box=box, back=back.rows_for(_relative(box, whole)))
 
 
 def _to_and_fro(stage: StageSpec, shape: Shape, spacing_mm: Triple) -> tuple[Resampling, Resampling]:
@@ -106,6 +105,22 @@ def turned_box(order: AxisOrder, box: Box, shape: Shape) -> Box:
         along, size = box[axis], shape[axis]
         found.append(slice(size - along.stop, size - along.start) if back else slice(along.start, along.stop))
     return found[0], found[1], found[2]
+
+
+def _common(one: Box, other: Box) -> Box:
+    """What two boxes share; a single voxel of the first where they do not meet."""
+    bounds: list[slice] = []
+    for a, b in zip(one, other, strict=True):
+        start, stop = max(a.start, b.start), min(a.stop, b.stop)
+        bounds.append(slice(start, stop) if start < stop else slice(a.start, a.start + 1))
+    return bounds[0], bounds[1], bounds[2]
+
+
+def _relative(box: Box, whole: Box) -> Box:
+    a, b, c = (
+        slice(part.start - all_.start, part.stop - all_.start) for part, all_ in zip(box, whole, strict=True)
+    )
+    return a, b, c
 
 
 def _everything(values: NDArray[Any]) -> Box:

@@ -28,7 +28,7 @@ def previous_channels(
     """
     if stage.label_sampling is None:
         raise ModelError(f"stage {stage.name!r} follows a stage and lacks 'label_sampling'", reason="BAD_MODEL_SPEC")
-    turned = shown.order.apply(labels)[shown.box]
+    turned = shown.order.apply(labels)[shown.whole]
     onto = shown.back.shape_in
     moved = turned if turned.shape == onto else _resampled(turned, shown, stage, ct, stage.label_sampling)
     return np.stack([moved == label for label in foreground]).astype(np.float32)

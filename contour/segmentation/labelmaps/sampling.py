@@ -66,6 +66,11 @@ class Resampling:
         """Old and new grid are the same."""
         return all(np.array_equal(weights, np.eye(*weights.shape)) for weights in self.weights)
 
+    def rows_for(self, box: tuple[slice, slice, slice]) -> Resampling:
+        """The same, for a box of the new grid only."""
+        a, b, c = (weights[part] for weights, part in zip(self.weights, box, strict=True))
+        return Resampling(weights=(a, b, c), across=self.across)
+
     @property
     def shape_in(self) -> Shape:
         """Of the grid that is sampled."""

@@ -34,13 +34,21 @@ def windows(**changes) -> WindowSpec:
     return WindowSpec(**{**plain, **changes})
 
 
-def streamed(values: torch.Tensor, *, answer: str, paint=(), order=1, separate="never", patch=PATCH) -> np.ndarray:
+def streamed(
+    values: torch.Tensor, *, answer: str, paint=(), order=1, separate="never", patch=PATCH, only_highest=False
+) -> np.ndarray:
     """As the walk does it: windows of given logits come in, labels go out."""
     plan = plan_windows(tuple(values.shape[1:]), windows(patch=patch))
     sampling = Sampling(order=order, separate=separate)
     back = resampling(sampling, tuple(values.shape[1:]), FINE, spacing_in_mm=SPACING_MM, spacing_out_mm=FINE_MM)
     labels = StreamedLabels(
-        back, answer=answer, paint=paint, channels=len(values), convex=sampling.is_convex, before=plan.before
+        back,
+        answer=answer,
+        paint=paint,
+        channels=len(values),
+        convex=sampling.is_convex,
+        before=plan.before,
+        only_highest=only_highest,
     )
     starts = sorted({window.start[0] for window in plan.windows})
     held = RollingLogits(len(values), plan, rows=labels.rows_held(starts, patch[0]), device=values.device)
@@ -74,6 +82,21 @@ def test_the_highest_channel_wins_wherever_it_would_if_all_were_upsampled(channe
     assert labels.shape == FINE
     assert (labels == at_once(values, order).argmax(axis=0)).mean() > 0.9999
     assert len(np.unique(labels)) == min(channels, len(np.unique(labels)))
+
+
+@pytest.mark.parametrize("channels", [2, 9, 40])
+def test_channels_that_are_nowhere_the_highest_win_next_to_nothing_between_voxels(channels):
+    values = logits(channels)
+    labels = streamed(values, answer="labels", only_highest=True)
+    assert (labels == at_once(values).argmax(axis=0)).mean() > 0.9995
+
+
+def test_between_two_voxels_only_the_highest_of_either_is_sought():
+    """Half-way between voxels of labels 1 and 2, label 0 would be highest though it is at neither: the known miss."""
+    values = torch.full((3, *COARSE), -9.0)
+    values[1, :15], values[2, 15:], values[0] = 5.0, 5.0, 4.0
+    assert 0 in streamed(values, answer="labels")
+    assert set(np.unique(streamed(values, answer="labels", only_highest=True))) == {1, 2}
 
 
 def test_regions_paint_their_labels_one_over_another():
