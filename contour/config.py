@@ -15,6 +15,10 @@ Every key with its default, but for the models' folders:
     default = "head_neck"
     exact = false                     # true: imported models answer exactly as nnU-Net's own predictor, slowly
 
+    [watch]
+    rules = "watch.toml"              # none by default; what differs from contour/adaptation/watch/rules.toml
+    metrics_courses = 100             # of how many courses /metrics tells, those that most need a look first
+
     [limits]                          # contour.server.config.ServerLimits
     queued_jobs = 100
     worker_memory_bytes = 0
@@ -46,6 +50,14 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """When a course is worth a look, and how many courses a scrape tells of."""
+
+    rules: Path | None = None
+    metrics_courses: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Everything that a site can set. Relative paths in a file are relative to that file's folder."""
 
@@ -57,6 +69,7 @@ class Config:
     grace_s: float = 30.0
     log_level: str = "INFO"
     models: ModelSettings = field(default_factory=ModelSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
     limits: ServerLimits = field(default_factory=ServerLimits)
 
     def for_server(self) -> ServerConfig:
@@ -76,6 +89,8 @@ class Config:
             database_url=self.database_url,
             grace_s=self.grace_s,
             log_level=self.log_level,
+            watch_rules=self.watch.rules,
+            metrics_courses=self.watch.metrics_courses,
             limits=self.limits,
         )
 

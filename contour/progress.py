@@ -9,6 +9,7 @@ STAGES = ("read", "body", "network", "restore", "clean-up", "write", "verify")
 
 DAILY_STAGES = (
     "read",
+    "scan",
     "rigid",
     "keypoints",
     "deformable",

@@ -65,6 +65,8 @@ class TargetMargin:
         inside_plan_percent: Share of the target inside the PTV when planned.
         inside_today_percent: The same today.
         outside_today_ml: How much of it lies outside today.
+        planned_xyz_mm: How far the PTV reaches beyond the planned target along each axis (LR, AP, SI): the smaller of
+            its two sides, negative where the target sticks out; None in reports of versions before 2.
     """
 
     planning_volume: str
@@ -73,6 +75,7 @@ class TargetMargin:
     inside_plan_percent: float
     inside_today_percent: float
     outside_today_ml: float
+    planned_xyz_mm: Triple | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +197,15 @@ def measure_margin(plan: Solid, today: Solid, planning_volume: Solid) -> TargetM
         inside_plan_percent=100.0 * inside_plan,
         inside_today_percent=100.0 * inside_today,
         outside_today_ml=(1.0 - inside_today) * today.volume_ml,
+        planned_xyz_mm=_reach_beyond(plan, planning_volume),
     )
+
+
+def _reach_beyond(target: Solid, planning_volume: Solid) -> Triple:
+    """By how much a planning volume reaches beyond its target along each axis, on the side where it is less."""
+    inner, outer = target.surface.points_xyz_mm, planning_volume.surface.points_xyz_mm
+    x, y, z = np.minimum(outer.max(axis=0) - inner.max(axis=0), inner.min(axis=0) - outer.min(axis=0))
+    return (float(x), float(y), float(z))
 
 
 def measure_clearance(plan: Solid, today: Solid, target: Solid) -> Clearance | None:

@@ -13,11 +13,12 @@ from contour.adaptation.dose_today import DoseComparison
 from contour.adaptation.drift import StructureDrift
 from contour.adaptation.lesions import LesionToday, TargetLesions
 from contour.adaptation.limits import Verdict
+from contour.adaptation.scan_facts import ScanFacts
 from contour.adaptation.setup import SetupShift
 from contour.adaptation.value_json import value_from_json, value_to_json
 from contour.errors import Finding, InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,7 @@ class FractionReport:
         lesions: Parts of targets, told from the plan alone where the course's other fractions are not known.
         lesion_parts: What a course has to keep of them, so that each keeps its identity over all fractions.
         dose: None where no dose was given.
+        scan: The day's scan itself; None in reports of versions before 2.
         settings: What the result depends on, by name.
         versions: Of what made it, by name.
         schema_version: Of this tree.
@@ -137,6 +139,7 @@ class FractionReport:
     lesions: tuple[LesionToday, ...] = ()
     lesion_parts: tuple[TargetLesions, ...] = ()
     dose: DoseComparison | None = None
+    scan: ScanFacts | None = None
     settings: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
     schema_version: int = SCHEMA_VERSION
@@ -157,12 +160,24 @@ def report_to_json(report: FractionReport) -> dict[str, Any]:
 
 
 def report_from_json(form: Any) -> FractionReport:
-    """The report that `report_to_json` was given, decimals rounded.
+    """The report that `report_to_json` was given, decimals rounded; one of version 1 lacks what came later.
 
     Raises:
         InputError: another schema version, or anything that is not a report to the letter (BAD_REPORT).
     """
     version = form.get("schema_version") if isinstance(form, dict) else None
-    if version != SCHEMA_VERSION:
-        raise InputError(f"report of schema version {version}; expected {SCHEMA_VERSION}", reason="BAD_REPORT")
+    if version == 1:
+        form = _from_version_1(form)
+    elif version != SCHEMA_VERSION:
+        raise InputError(f"report of schema version {version}; expected 1 to {SCHEMA_VERSION}", reason="BAD_REPORT")
     return value_from_json(FractionReport, form)
+
+
+def _from_version_1(form: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 added the scan, and to each margin what was planned along each axis."""
+    structures = form.get("structures")
+    for row in structures if isinstance(structures, list) else ():
+        margin = row.get("drift", {}).get("margin") if isinstance(row, dict) else None
+        if isinstance(margin, dict):
+            margin["planned_xyz_mm"] = None
+    return {**form, "scan": None, "schema_version": SCHEMA_VERSION}

@@ -10,9 +10,13 @@ from contour.cli.daily_table import STYLES, number
 from contour.cli.tables import console, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from contour.adaptation.course_history import FractionSummary
     from contour.adaptation.course_report import CourseReport
     from contour.adaptation.dose_today import DoseRow
+    from contour.adaptation.watch.values import CourseWatch
+    from contour.v1 import adaptation_pb2
 
 
 def print_course(report: CourseReport) -> None:
@@ -75,3 +79,46 @@ def _dose(rows: tuple[DoseRow, ...], share: str) -> Table:
 
 def _listed(numbers: tuple[int, ...]) -> str:
     return ", ".join(str(one) for one in numbers)
+
+
+_ATTENTION_STYLES = {"ok": "green", "watch": "yellow", "replan": "red"}
+
+
+def print_watch(watch: CourseWatch) -> None:
+    """What a watched course asks for, what moved, and every rule that holds."""
+    out = console()
+    out.print(plain(f"{watch.attention.upper()}: {watch.summary}", _ATTENTION_STYLES[watch.attention]))
+    for source in watch.sources:
+        since = "" if source.since is None else f" since fraction {source.since}"
+        out.print(plain(f"{source.source}: {source.state}{since}; {source.evidence}"))
+    if watch.triggers:
+        table = Table()
+        for title in ("Rule", "Level", "Since", "Evidence"):
+            table.add_column(title)
+        for one in watch.triggers:
+            table.add_row(one.rule, plain(one.level, _ATTENTION_STYLES[one.level]), str(one.since), plain(one.evidence))
+        out.print(table)
+
+
+def print_courses(courses: Sequence[adaptation_pb2.Course]) -> None:
+    """A row per course as a server lists them."""
+    names = {1: "ok", 2: "watch", 3: "replan"}
+    table = Table()
+    for title in ("Course", "Label", "Site", "Asks for", "What moved", "Evidence"):
+        table.add_column(title)
+    for course in courses:
+        attention = names.get(course.watch.attention, "")
+        moved = ", ".join(source.source for source in course.watch.sources if source.state == _MOVED)
+        evidence = course.watch.triggers[0].evidence if course.watch.triggers else course.watch.summary
+        table.add_row(
+            course.course_id,
+            plain(course.label),
+            course.site,
+            plain(attention, _ATTENTION_STYLES.get(attention, "")),
+            moved,
+            plain(evidence),
+        )
+    console().print(table)
+
+
+_MOVED = 2

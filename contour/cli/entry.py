@@ -22,6 +22,7 @@ from contour.cli.calibrate import calibrate
 from contour.cli.check import check
 from contour.cli.course import course
 from contour.cli.daily import daily
+from contour.cli.demo import demo
 from contour.cli.evaluate import evaluate
 from contour.cli.models import models
 from contour.cli.phantom import phantom
@@ -46,7 +47,21 @@ def cli(debug: bool) -> None:
         sys.excepthook = sys.__excepthook__
 
 
-for _command in (plan, daily, course, check, serve, models, protocol, phantom, train, evaluate, calibrate, anatomy):
+for _command in (
+    plan,
+    daily,
+    course,
+    demo,
+    check,
+    serve,
+    models,
+    protocol,
+    phantom,
+    train,
+    evaluate,
+    calibrate,
+    anatomy,
+):
     cli.add_command(_command)
 
 

@@ -10,6 +10,7 @@ for name, data in client.courses.files(fraction):
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 
 from google.longrunning import operations_pb2, operations_pb2_grpc
 
+from contour.adaptation.value_json import value_from_json
+from contour.adaptation.watch.values import CourseWatch
 from contour.client.connection import Connection
 from contour.client.errors import error_of_status, finding_of
 from contour.client.values import JobProgress, SeriesHandle, progress_of
@@ -79,9 +82,11 @@ class CourseClient:
         self._stub = adaptation_pb2_grpc.AdaptationServiceStub(connection.channel)
         self._operations = operations_pb2_grpc.OperationsStub(connection.channel)
 
-    def create(self, plan: PlanHandle, *, label: str = "") -> CourseHandle:
-        """A new course on an uploaded plan; the label holds no patient data."""
-        request = adaptation_pb2.CreateCourseRequest(plan=_plan(plan), label=label, request_id=uuid.uuid4().hex)
+    def create(self, plan: PlanHandle, *, label: str = "", site: str = "") -> CourseHandle:
+        """A new course on an uploaded plan; the label holds no patient data, the site is one of the service's list."""
+        request = adaptation_pb2.CreateCourseRequest(
+            plan=_plan(plan), label=label, site=site, request_id=uuid.uuid4().hex
+        )
         return CourseHandle(course_id=self._connection.ask(self._stub.CreateCourse, request).course.course_id)
 
     def adapt(
@@ -197,9 +202,16 @@ class CourseClient:
         found: adaptation_pb2.Course = self._connection.ask(self._stub.GetCourse, request).course
         return found
 
-    def listing(self, *, most: int = 50) -> tuple[adaptation_pb2.Course, ...]:
-        """The latest courses, newest first, without their fractions."""
-        request = adaptation_pb2.ListCoursesRequest(page_size=most)
+    def watched(self, course: CourseHandle) -> tuple[adaptation_pb2.Course, CourseWatch]:
+        """A course, and all that is made of its fractions with every chart's points."""
+        request = adaptation_pb2.GetCourseRequest(course_id=course.course_id, with_watch_json=True)
+        answer = self._connection.ask(self._stub.GetCourse, request)
+        return answer.course, value_from_json(CourseWatch, json.loads(answer.watch_json))
+
+    def listing(self, *, most: int = 50, worst_first: bool = False) -> tuple[adaptation_pb2.Course, ...]:
+        """Courses without their fractions: the latest, or those that most need a look."""
+        order = adaptation_pb2.COURSE_ORDER_WORST_FIRST if worst_first else adaptation_pb2.COURSE_ORDER_NEWEST_FIRST
+        request = adaptation_pb2.ListCoursesRequest(page_size=most, order=order)
         return tuple(self._connection.ask(self._stub.ListCourses, request).courses)
 
     def changes(self, course: CourseHandle) -> Iterator[adaptation_pb2.Course]:

@@ -21,6 +21,7 @@ from contour.dicom.instances import BytesInstance, InstanceSource
 from contour.dicom.inventory import FoundSeries, Inventory, scan_instances, scan_sources
 from contour.dicom.patient_header import structure_set_header
 from contour.dicom.pixel_decoding import check_syntax, decode_stored, holds_whole_hu, write_hu
+from contour.dicom.scanner_header import read_scanner
 from contour.dicom.series_geometry import MINIMUM_SLICES, measure_geometry
 from contour.dicom.slice_header import SliceHeader, head_checksum
 from contour.dicom.uids import derive_uid
@@ -154,6 +155,7 @@ def _read(inventory: Inventory, series_instance_uid: str | None, on_fraction: On
             study_instance_uid=first.summary.study_instance_uid,
             frame_of_reference_uid=frame_uid,
         ),
+        scanner=read_scanner(first.elements),
         warnings=(*warnings, *inventory.set_aside),
     )
 

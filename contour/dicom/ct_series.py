@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from contour.dicom.scanner_header import Scanner
 from contour.errors import Finding
 from registration.grid import Grid
 from registration.volume import Volume
@@ -40,6 +41,7 @@ class CtSeries:
     series_instance_uid: str
     patient_position: str
     header: Dataset = field(repr=False)
+    scanner: Scanner = field(default_factory=Scanner)
     warnings: tuple[Finding, ...] = ()
 
     @property

@@ -13,6 +13,7 @@ from pydicom.tag import BaseTag
 from contour.dicom.element_walk import PixelPlace
 from contour.dicom.instances import InstanceSource
 from contour.dicom.patient_header import HEADER_TAGS
+from contour.dicom.scanner_header import SCANNER_TAGS
 from contour.dicom.vetting import ExaminedInstance, InstanceSummary
 from contour.errors import InputError
 from registration.grid import Triple
@@ -55,7 +56,8 @@ _TEXTS = {keyword: _tag(keyword) for keyword in ("ImageType", "PatientPosition",
 _ALL_TAGS = {**_NUMBERS, **_SHORTS, **_TEXTS}
 _PATIENT_TAGS = (_tag("PatientID"), _tag("PatientName"), _tag("PatientBirthDate"))
 
-SLICE_TAGS = frozenset(_ALL_TAGS.values()) | HEADER_TAGS
+_KEPT_TAGS = HEADER_TAGS | SCANNER_TAGS
+SLICE_TAGS = frozenset(_ALL_TAGS.values()) | _KEPT_TAGS
 """What `examine_instance` has to keep for `parse_slice_header`."""
 
 
@@ -143,7 +145,7 @@ def parse_slice_header(examined: ExaminedInstance, source: InstanceSource, check
         patient_position=_text(examined, "PatientPosition"),
         gantry_tilt_deg=tilt,
         patient=tuple(_value(examined, tag).strip(b"\0 ") for tag in _PATIENT_TAGS),
-        elements={tag: raw for tag, raw in examined.elements.items() if tag in HEADER_TAGS},
+        elements={tag: raw for tag, raw in examined.elements.items() if tag in _KEPT_TAGS},
     )
 
 

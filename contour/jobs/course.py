@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from contour.adaptation.accumulate import AccumulatedDose, same_place, sum_fraction_doses
@@ -12,6 +12,10 @@ from contour.adaptation.course_history import CourseFraction, CourseHistory, wit
 from contour.adaptation.course_report import CourseReport, course_report, course_report_to_json
 from contour.adaptation.dose_today import DoseComparison, compare_accumulated
 from contour.adaptation.fraction_report import FractionReport
+from contour.adaptation.watch.course import watch_course
+from contour.adaptation.watch.rules import WatchRules
+from contour.adaptation.watch.scanners import ScanObservation, scanner_source, watch_scanners
+from contour.adaptation.watch.values import CourseWatch
 from contour.dicom.ct_series import CtSeries
 from contour.dicom.plan_structures import read_plan_structures
 from contour.dicom.rtdose_reader import read_rtdose
@@ -72,6 +76,26 @@ def sum_course(
     report = course_report(history, dose)
     text = json.dumps(course_report_to_json(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     return report, ((COURSE, text.encode("utf-8")), *files)
+
+
+def watch_fractions(
+    fractions: Sequence[FractionGiven], *, site: str, rules: WatchRules, planned_fractions: int | None = None
+) -> CourseWatch:
+    """A course watched by its own fractions alone: without other courses there is no history of its site.
+
+    Raises:
+        InputError: NO_FRACTIONS; NO_FRACTION_NUMBER; FRACTION_CONFLICT; OTHER_PLAN.
+    """
+    history = _history(fractions)
+    if planned_fractions is not None:
+        history = replace(history, planned_fractions=planned_fractions)
+    scans = [
+        ScanObservation(device=one.report.scan.device, quality=one.report.scan.quality)
+        for one in history.fractions
+        if one.report.scan is not None
+    ]
+    scanner = scanner_source(watch_scanners(scans, rules), rules)
+    return watch_course(history, site=site, rules=rules, beyond=(scanner,))
 
 
 def _history(fractions: Sequence[FractionGiven]) -> CourseHistory:

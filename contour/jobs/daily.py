@@ -35,6 +35,7 @@ from contour.jobs.daily_measures import (
     measure_fraction_drift,
     measure_fraction_lesions,
     measure_fraction_setup,
+    measure_scan,
     read_plan_dose,
 )
 from contour.jobs.daily_report import Context, Facts, Measured, drawn_fraction, fraction_report, report_bytes
@@ -79,12 +80,16 @@ def adapt_fraction(
     planned = read_plan_structures(inputs.plan_structures, inputs.plan)
     identity = identity_findings(inputs.plan, inputs.daily)
     warnings = (*inputs.daily.warnings, *planned.findings)
+    plan_dose = read_plan_dose(inputs, settings)
+    clock.begin("scan")
+    scan = measure_scan(inputs)
     context = Context(
         inputs=inputs,
         settings=settings,
         planned=planned,
-        plan_dose=read_plan_dose(inputs, settings),
+        plan_dose=plan_dose,
         model=model,
+        scan=scan,
         warnings=warnings,
     )
     doubts = [Judgement(verdict=_of_identity(finding), finding=finding) for finding in identity]

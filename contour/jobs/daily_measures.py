@@ -13,6 +13,8 @@ from contour.adaptation.lesion_history import follow_lesions, lesions_at
 from contour.adaptation.lesion_parts import observe_parts, start_lesions
 from contour.adaptation.lesions import LesionToday, TargetLesions
 from contour.adaptation.limits import Limits
+from contour.adaptation.scan_facts import ScanFacts
+from contour.adaptation.scan_quality import scan_quality
 from contour.adaptation.setup import COUCH_AXES, SetupShift, measure_setup
 from contour.adaptation.solid import View
 from contour.adaptation.targets import TargetPairs, read_target_name
@@ -24,6 +26,7 @@ from contour.errors import InputError
 from contour.jobs.daily_structures import CarriedStructure
 from contour.jobs.daily_values import DailyInputs, DailySettings
 from contour.jobs.fraction_archive import DOSE_ON_PLAN, DOSE_TODAY
+from contour.segmentation.body import find_body
 from registration.align import AlignmentResult
 from registration.grid import Triple
 from registration.transform import Alignment
@@ -44,6 +47,17 @@ def measure_fraction_setup(
         reference_xyz_mm=(x, y, z),
         reference=pairs.high_dose or "centre of all structures",
         patient_position=position if position in COUCH_AXES else "",
+    )
+
+
+def measure_scan(inputs: DailyInputs) -> ScanFacts:
+    """The day's scanner, and how long ago the plan CT was taken."""
+    day, planned = inputs.daily.scanner.day, inputs.plan.scanner.day
+    volume = inputs.daily.volume
+    return ScanFacts(
+        device=inputs.daily.scanner.device,
+        days_since_plan=None if day is None or planned is None else (day - planned).days,
+        quality=scan_quality(volume, find_body(volume)),
     )
 
 

@@ -11,6 +11,7 @@ from contour.adaptation.dose_today import DoseComparison
 from contour.adaptation.fraction_report import FractionReport, StructureRow, report_to_json
 from contour.adaptation.lesions import LesionToday, TargetLesions
 from contour.adaptation.limits import Verdict
+from contour.adaptation.scan_facts import ScanFacts
 from contour.adaptation.setup import SetupShift
 from contour.adaptation.targets import TargetPairs
 from contour.adaptation.trust import Scene, alignment_quality
@@ -33,6 +34,7 @@ class Context:
     planned: PlanStructures
     plan_dose: Volume | None
     model: Model | None
+    scan: ScanFacts
     warnings: tuple[Finding, ...]
 
 
@@ -87,6 +89,7 @@ def fraction_report(
         lesions=measured.lesions,
         lesion_parts=measured.parts,
         dose=measured.dose,
+        scan=context.scan,
         settings=used,
         versions=tuple(versions),
     )

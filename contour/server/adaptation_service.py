@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 
@@ -10,18 +11,23 @@ from google.longrunning import operations_pb2
 
 import contour
 from contour.adaptation.limits import read_limits
+from contour.adaptation.value_json import value_to_json
+from contour.adaptation.watch.sites import SITES, UNSPECIFIED
 from contour.errors import ConfigError, InputError, NotReadyError, ServiceUnavailableError
 from contour.jobs.changes import Changes
+from contour.jobs.course_watching import CourseWatcher
 from contour.jobs.dispatcher import Dispatcher
 from contour.jobs.fraction_archive import DRIFT, REPORT, read_member
 from contour.jobs.work import ModelFacts
 from contour.server.boundary import Places
 from contour.server.contouring_service import CHUNK_BYTES, model_named, only_models
-from contour.server.course_messages import FILES, course_message, plan_of
+from contour.server.course_messages import FILES, course_message, listed_course_message, plan_of
 from contour.server.operations import JobView
 from contour.server.series_service import checked_request_id
+from contour.server.watch_messages import watch_message
 from contour.store import Store
-from contour.store.records import FractionInputs, FractionOutcome, Job, JobRequest, MemberFile
+from contour.store.paging import start_of_page
+from contour.store.records import Course, FractionInputs, FractionOutcome, Job, JobRequest, MemberFile
 from contour.v1 import adaptation_pb2
 
 _LOOK_EVERY_S = 1.0
@@ -39,6 +45,7 @@ class AdaptationServicer:
         dispatcher: Dispatcher,
         view: JobView,
         *,
+        watcher: CourseWatcher,
         models: Callable[[], tuple[ModelFacts, ...]],
         queue_limit: int,
         changes: Changes,
@@ -49,6 +56,7 @@ class AdaptationServicer:
         self._store = store
         self._dispatcher = dispatcher
         self._view = view
+        self._watcher = watcher
         self._models = models
         self._queue_limit = queue_limit
         self._changes = changes
@@ -137,8 +145,14 @@ class AdaptationServicer:
         """A new course."""
         if len(request.label) > _LONGEST_LABEL or not request.label.isprintable():
             raise InputError(f"label must be at most {_LONGEST_LABEL} printable characters", reason="INVALID_ARGUMENT")
+        site = request.site or UNSPECIFIED
+        if site not in SITES:
+            raise InputError(f"site must be one of {', '.join(SITES)}", reason="INVALID_ARGUMENT")
         course = self._store.courses.create(
-            plan_of(request.plan), label=request.label, request_id=checked_request_id(request.request_id)
+            plan_of(request.plan),
+            label=request.label,
+            site=site,
+            request_id=checked_request_id(request.request_id),
         )
         return adaptation_pb2.CreateCourseResponse(course=course_message(course))
 
@@ -146,15 +160,30 @@ class AdaptationServicer:
         self, request: adaptation_pb2.GetCourseRequest, _context: grpc.ServicerContext
     ) -> adaptation_pb2.GetCourseResponse:
         """A course with its fractions."""
-        return adaptation_pb2.GetCourseResponse(course=course_message(self._store.courses.get(request.course_id)))
+        return adaptation_pb2.GetCourseResponse(
+            course=self._watched(self._store.courses.get(request.course_id)),
+            watch_json=self._watch_json(request.course_id) if request.with_watch_json else "",
+        )
 
     def ListCourses(  # noqa: N802
         self, request: adaptation_pb2.ListCoursesRequest, _context: grpc.ServicerContext
     ) -> adaptation_pb2.ListCoursesResponse:
         """A page of courses."""
+        overview = self._watcher.overview()
+        if request.order == adaptation_pb2.COURSE_ORDER_WORST_FIRST:
+            start, count = start_of_page(request.page_token, request.page_size)
+            first = start or 0
+            shown = overview.courses[first : first + count]
+            more = first + count < len(overview.courses)
+            return adaptation_pb2.ListCoursesResponse(
+                courses=[listed_course_message(one.course, one.watch) for one in shown],
+                next_page_token=str(first + count) if more else "",
+            )
         page = self._store.courses.listing(page_size=request.page_size, page_token=request.page_token)
+        watches = {one.course.course_id: one.watch for one in overview.courses}
         return adaptation_pb2.ListCoursesResponse(
-            courses=[course_message(course) for course in page.items], next_page_token=page.next_token
+            courses=[listed_course_message(course, watches.get(course.course_id)) for course in page.items],
+            next_page_token=page.next_token,
         )
 
     def WatchCourse(  # noqa: N802
@@ -165,7 +194,7 @@ class AdaptationServicer:
             shown = None
             while context.is_active():
                 seen = self._changes.count
-                course = course_message(self._store.courses.get(request.course_id))
+                course = self._watched(self._store.courses.get(request.course_id))
                 if course != shown:
                     shown = course
                     yield adaptation_pb2.WatchCourseResponse(course=course)
@@ -178,6 +207,15 @@ class AdaptationServicer:
         self._store.courses.delete(request.course_id)
         self._changes.announce()
         return adaptation_pb2.DeleteCourseResponse()
+
+    def _watched(self, course: Course) -> adaptation_pb2.Course:
+        """A course with what is made of it."""
+        message = course_message(course)
+        message.watch.CopyFrom(watch_message(self._watcher.overview().of(course.course_id).watch))
+        return message
+
+    def _watch_json(self, course_id: str) -> str:
+        return json.dumps(value_to_json(self._watcher.overview().of(course_id).watch), allow_nan=False)
 
     def _fraction_job(self, job_id: str) -> Job:
         job = self._store.jobs.get(job_id)

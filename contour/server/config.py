@@ -50,6 +50,8 @@ class ServerLimits:
 class ServerConfig:
     """The server's settings. Addresses are HOST:PORT; port 0 takes a free one, an empty `metrics_listen` none.
 
+    `watch_rules` is a file for `read_watch_rules`, `metrics_courses` how many courses /metrics tells of.
+
     Raises:
         ConfigError: an address that is not HOST:PORT, or not on this machine without `allow_insecure_remote`.
     """
@@ -64,9 +66,13 @@ class ServerConfig:
     database_url: str = field(default="", repr=False)
     grace_s: float = 30.0
     log_level: str = "INFO"
+    watch_rules: Path | None = None
+    metrics_courses: int = 100
     limits: ServerLimits = field(default_factory=ServerLimits)
 
     def __post_init__(self) -> None:
+        if self.metrics_courses < 0:
+            raise ConfigError(f"watch.metrics_courses is {self.metrics_courses}, expected at least 0")
         for name, text in (("listen", self.listen), ("metrics_listen", self.metrics_listen)):
             if not text and name == "metrics_listen":
                 continue

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from contour.adaptation.watch.values import CourseWatch
 from contour.errors import Finding, InputError
 from contour.jobs import fraction_archive
 from contour.server.messages import MOST_FINDINGS, STATES, finding_message, timestamp
+from contour.server.watch_messages import watch_message
 from contour.store.json_form import Json, finding_from_json
 from contour.store.records import Course, CourseEntry, FractionOutcome, Job, JobResult, PlanSource
 from contour.v1 import adaptation_pb2, contouring_pb2
@@ -56,7 +60,16 @@ def course_message(course: Course) -> adaptation_pb2.Course:
         create_time=timestamp(course.created_s),
         fractions=[_entry(entry) for entry in course.fractions],
         missing_fractions=course.missing,
+        site=course.site,
     )
+
+
+def listed_course_message(course: Course, watch: CourseWatch | None) -> adaptation_pb2.Course:
+    """A course without its fractions, and what most needs to be known of it; None where it came just now."""
+    message = course_message(replace(course, fractions=()))
+    if watch is not None:
+        message.watch.CopyFrom(watch_message(watch, whole=False))
+    return message
 
 
 def plan_message(plan: PlanSource) -> adaptation_pb2.Plan:

@@ -18,8 +18,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy.exc import SQLAlchemyError
 
+from contour.adaptation.watch.rules import WatchRules, read_watch_rules
 from contour.errors import ConfigError, ContourError, ServiceUnavailableError
 from contour.jobs.changes import Changes
+from contour.jobs.course_watching import CourseWatcher
 from contour.jobs.dispatcher import Dispatcher
 from contour.jobs.embedded import EmbeddedExecutor, EmbeddedSettings
 from contour.jobs.executor import Executor
@@ -28,6 +30,7 @@ from contour.server.adaptation_service import AdaptationServicer
 from contour.server.boundary import ErrorBoundary, Places
 from contour.server.config import ServerConfig, split_address
 from contour.server.contouring_service import ContouringServicer
+from contour.server.course_metrics import CourseReadings
 from contour.server.metrics import Metrics, MetricsPage, Sources
 from contour.server.model_service import ModelServicer
 from contour.server.operations import JobView, OperationsServicer
@@ -100,6 +103,7 @@ class _Server:
         self._changes = Changes()
         self._metrics = Metrics()
         self._store = stack.enter_context(Store(_store_settings(config), clock_s=time.time))
+        self._watcher = CourseWatcher(self._store, _watch_rules(config))
         executor = EmbeddedExecutor(_executor_settings(config, runner), restarted=self._metrics.worker_restarted)
         self._dispatcher = Dispatcher(self._store, executor, changes=self._changes, observer=self._metrics)
         self._health = health.HealthServicer()
@@ -186,6 +190,7 @@ class _Server:
             self._store,
             self._dispatcher,
             view,
+            watcher=self._watcher,
             models=models,
             queue_limit=config.limits.queued_jobs,
             changes=self._changes,
@@ -211,6 +216,7 @@ class _Server:
                 models=executor.models,
             )
         )
+        self._metrics.registry.register(CourseReadings(self._watcher.overview, ceiling=config.metrics_courses))
         if not config.metrics_listen:
             return ""
         page = MetricsPage(self._metrics, *split_address(config.metrics_listen))
@@ -240,6 +246,20 @@ def _signals(stop: threading.Event, hurry: threading.Event) -> Iterator[None]:
 
 def _address(asked: str, port: int) -> str:
     return f"{asked.rpartition(':')[0]}:{port}"
+
+
+def _watch_rules(config: ServerConfig) -> WatchRules:
+    """The clinic's rules.
+
+    Raises:
+        ConfigError: they cannot be read, or are none (BAD_CONFIG).
+    """
+    if config.watch_rules is None:
+        return read_watch_rules()
+    try:
+        return read_watch_rules(config.watch_rules)
+    except OSError as error:
+        raise ConfigError(f"watch.rules cannot be read: {error.strerror}") from error
 
 
 def _store_settings(config: ServerConfig) -> StoreSettings:

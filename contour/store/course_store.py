@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from contour.errors import InputError, NotFoundError, NotReadyError
 from contour.store.database import Database
@@ -30,7 +30,7 @@ class CourseStore:
         self._files = files
         self._clock_s = clock_s
 
-    def create(self, plan: PlanSource, *, label: str, request_id: str = "") -> Course:
+    def create(self, plan: PlanSource, *, label: str, site: str, request_id: str = "") -> Course:
         """A new course; or the one that this request id gave before.
 
         Raises:
@@ -49,6 +49,7 @@ class CourseStore:
                 course_id=uuid.uuid4().hex,
                 request_id=request_id or None,
                 label=label,
+                site=site,
                 plan=asdict(plan),
                 created_s=self._clock_s(),
             )
@@ -74,6 +75,31 @@ class CourseStore:
                 query = query.where(CourseRow.sequence < before)
             rows = session.scalars(query).all()
             return page_of(rows, count, key=lambda row: row.sequence, describe=_without_fractions)
+
+    def counts(self) -> tuple[int, int]:
+        """How many courses and fractions there are."""
+        with self._database.read() as session:
+            courses = session.scalar(select(func.count()).select_from(CourseRow))
+            fractions = session.scalar(select(func.count()).select_from(FractionRow))
+            return courses or 0, fractions or 0
+
+    def every(self) -> tuple[Course, ...]:
+        """All courses with their fractions, oldest first; the jobs without their results, which are large."""
+        with self._database.read() as session:
+            entries: dict[str, list[CourseEntry]] = {}
+            query = (
+                select(FractionRow, JobRow)
+                .join(JobRow, JobRow.job_id == FractionRow.job_id)
+                .options(defer(JobRow.result))
+                .order_by(FractionRow.number)
+            )
+            for fraction, job in session.execute(query):
+                entry = CourseEntry(number=fraction.number, job=describe_job(session, job, with_result=False))
+                entries.setdefault(fraction.course_id, []).append(entry)
+            rows = session.scalars(select(CourseRow).order_by(CourseRow.sequence)).all()
+            return tuple(
+                replace(_without_fractions(row), fractions=tuple(entries.get(row.course_id, ()))) for row in rows
+            )
 
     def add_fraction(
         self,
@@ -199,6 +225,7 @@ def _without_fractions(row: CourseRow) -> Course:
     return Course(
         course_id=row.course_id,
         label=row.label,
+        site=row.site,
         plan=PlanSource(**row.plan),
         created_s=row.created_s,
         fractions=(),

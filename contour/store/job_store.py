@@ -22,7 +22,17 @@ from contour.store.json_form import (
     result_to_json,
 )
 from contour.store.paging import page_of, start_of_page
-from contour.store.records import PLAN_JOB, Failure, Job, JobRequest, JobResult, JobState, Page, StoredFile
+from contour.store.records import (
+    PLAN_JOB,
+    Failure,
+    Job,
+    JobRequest,
+    JobResult,
+    JobState,
+    Page,
+    ResultRow,
+    StoredFile,
+)
 from contour.store.series_rows import unreferenced
 from contour.store.tables import JobRow, SeriesRow, StageRow
 
@@ -37,6 +47,27 @@ class JobStore:
         self._database = database
         self._files = files
         self._clock_s = clock_s
+
+    def ended(self) -> tuple[int, float]:
+        """How many jobs are over, and when the last one ended: other figures mean that something has changed."""
+        with self._database.read() as session:
+            count, last_s = session.execute(
+                select(func.count(), func.max(JobRow.ended_s)).where(JobRow.ended_s.is_not(None))
+            ).one()
+            return int(count), float(last_s or 0.0)
+
+    def planned(self, *, most: int) -> list[tuple[str, str, tuple[ResultRow, ...]]]:
+        """(model, version that ran, structures) of the latest plan jobs that succeeded, oldest first."""
+        with self._database.read() as session:
+            query = (
+                select(JobRow)
+                .where(JobRow.kind == PLAN_JOB, JobRow.state == JobState.SUCCEEDED.value)
+                .order_by(JobRow.sequence.desc())
+                .limit(most)
+            )
+            rows = [(row.model, row.result) for row in session.scalars(query) if row.result is not None]
+        results = [(model, result_from_json(form)) for model, form in reversed(rows)]
+        return [(model, result.model_version, result.rows) for model, result in results]
 
     def enqueue(self, request: JobRequest, *, request_id: str = "", queue_limit: int) -> Job:
         """Queue a job on a complete series; or give the one that this request id gave before.
@@ -281,8 +312,8 @@ def _queue_place(session: Session, row: JobRow) -> int:
     return (before or 0) + 1
 
 
-def describe_job(session: Session, row: JobRow) -> Job:
-    """A job as the store hands it out."""
+def describe_job(session: Session, row: JobRow, *, with_result: bool = True) -> Job:
+    """A job as the store hands it out; without its result where a caller asks for many."""
     file = None
     if row.result_sha256 is not None and row.result_bytes is not None:
         file = StoredFile(sha256=row.result_sha256, size_bytes=int(row.result_bytes))
@@ -307,6 +338,6 @@ def describe_job(session: Session, row: JobRow) -> Job:
         ended_s=row.ended_s,
         cancel_requested=row.cancel_requested,
         failure=None if row.failure is None else failure_from_json(row.failure),
-        result=None if row.result is None else result_from_json(row.result),
+        result=result_from_json(row.result) if with_result and row.result is not None else None,
         file=file,
     )

@@ -11,15 +11,22 @@ _STEPS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE job ADD COLUMN kind VARCHAR NOT NULL DEFAULT 'plan'",
         "ALTER TABLE job ADD COLUMN inputs JSON",
     ),
+    2: ("ALTER TABLE course ADD COLUMN site VARCHAR NOT NULL DEFAULT 'unspecified'",),
 }
-"""What turns each version into the next; new tables are made afterwards."""
+"""What turns each version into the next."""
+
+_NEW_IN: dict[int, tuple[type[Table], ...]] = {2: (CourseRow, FractionRow)}
+"""Tables that came with a version; they are made as they are now."""
 
 
 def migrate(connection: Connection, found: int) -> None:
     """From version `found` to the current one."""
+    made: set[str] = set()
     for version in range(found, SCHEMA_VERSION):
         for statement in _STEPS[version]:
-            connection.execute(text(statement))
-    tables = [Table.metadata.tables[row.__tablename__] for row in (CourseRow, FractionRow)]
-    Table.metadata.create_all(connection, tables=tables)
+            if statement.split()[2] not in made:  # a table that was made just now has every column
+                connection.execute(text(statement))
+        new = [Table.metadata.tables[row.__tablename__] for row in _NEW_IN.get(version + 1, ())]
+        Table.metadata.create_all(connection, tables=new)
+        made |= {table.name for table in new}
     connection.execute(update(SchemaRow).values(version=SCHEMA_VERSION))

@@ -246,10 +246,11 @@ class CourseEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """A plan and its fractions, by number."""
+    """A plan and its fractions, by number; `site` is one of `contour.adaptation.watch.sites`."""
 
     course_id: str
     label: str
+    site: str
     plan: PlanSource
     created_s: float
     fractions: tuple[CourseEntry, ...]

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised by one with every change to the tables; a database of a later version is not opened."""
 
 
@@ -114,6 +114,7 @@ class CourseRow(Table):
     label: Mapped[str]
     plan: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_s: Mapped[float]
+    site: Mapped[str] = mapped_column(default="unspecified", server_default="unspecified")
 
 
 class FractionRow(Table):

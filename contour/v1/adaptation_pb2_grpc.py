@@ -128,7 +128,7 @@ class AdaptationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCourses(self, request, context):
-        """All courses, newest first.
+        """All courses, newest first, or those that most need a look first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

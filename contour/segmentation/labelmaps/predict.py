@@ -107,8 +107,7 @@ def _ask_stage(
     seconds: Seconds,
     progress: Callable[[float], None],
 ) -> NDArray[Any]:
-    needed = spans_read(shown.back)
-    plan = plan_windows(shown.back.shape_in, stage.windows, needed=None if exact else needed)
+    plan = plan_windows(shown.back.shape_in, stage.windows, needed=None if exact else spans_read(shown.back))
     image = _padded(shown, before, plan, stage.windows.padding)
     seconds.engine = engines[0].name
     asks = [mirrored(_timed(engine, seconds), stage.windows.mirror_axes) for engine in engines]

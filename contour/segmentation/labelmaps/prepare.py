@@ -117,9 +117,7 @@ def _common(one: Box, other: Box) -> Box:
 
 
 def _relative(box: Box, whole: Box) -> Box:
-    a, b, c = (
-        slice(part.start - all_.start, part.stop - all_.start) for part, all_ in zip(box, whole, strict=True)
-    )
+    a, b, c = (slice(part.start - all_.start, part.stop - all_.start) for part, all_ in zip(box, whole, strict=True))
     return a, b, c
 
 

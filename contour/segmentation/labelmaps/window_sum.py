@@ -169,9 +169,7 @@ class RollingLogits:
         for held, part, _, _ in self._places(window, values):
             held.add_(part)
 
-    def _places(
-        self, window: Window, values: torch.Tensor
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor, int, int]]:
+    def _places(self, window: Window, values: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor, int, int]]:
         """What is needed of a window's values beside the place that holds it, in one or two runs of rows."""
         kept = self._plan.kept(window)
         rows, b, c = (

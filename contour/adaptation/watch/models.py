@@ -1,0 +1,151 @@
+"""Networks over all patients: how sure they were, how much people changed what they drew, before and after a change.
+
+Both figures are Dice per planning CT, the mean over its structures: `confidence` as the network's calibration predicts
+it, `edit` between what it drew and what was approved. A reviewer who stops editing shows as an edit that rises to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from contour.adaptation.analytics.control_charts import ControlChart, baseline_of, watch_chart
+from contour.adaptation.watch.rules import WatchRules
+from contour.adaptation.watch.values import SourceWatch
+
+Figure = Literal["confidence", "edit"]
+_FIGURES: tuple[Figure, ...] = ("confidence", "edit")
+_WORDS = {"confidence": "predicted Dice", "edit": "Dice of what was drawn and what was approved"}
+_SURE = 0.01
+_FEWEST = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelObservation:
+    """One planning CT that a network contoured, in the order in which they came; None where a figure is not known."""
+
+    model: str
+    version: str
+    confidence: float | None
+    edit: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionChange:
+    """A figure before and after the last change of a model's version.
+
+    Args:
+        before: Mean of the version before.
+        after: Mean of the version now.
+        p_value: Of Welch's test that both are the same; None below three patients on either side.
+
+    References: Welch 1947, doi:10.1093/biomet/34.1-2.28.
+    """
+
+    version_before: str
+    version_after: str
+    before: float
+    after: float
+    patients_before: int
+    patients_after: int
+    p_value: float | None
+
+    @property
+    def is_sure(self) -> bool:
+        """The two differ at the level of 1 %."""
+        return self.p_value is not None and self.p_value < _SURE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelWatch:
+    """One figure of one model over its patients; the chart is of the version now."""
+
+    model: str
+    version: str
+    figure: Figure
+    values: tuple[float, ...]
+    chart: ControlChart | None
+    change: VersionChange | None
+
+    @property
+    def is_out_of_control(self) -> bool:
+        """A signal of the chart reaches to the last patient."""
+        return self.chart is not None and any(one.last == len(self.values) - 1 for one in self.chart.signals)
+
+
+def watch_models(observations: Sequence[ModelObservation], rules: WatchRules) -> tuple[ModelWatch, ...]:
+    """Every model and figure for which there is anything, in the order of first appearance."""
+    found: list[ModelWatch] = []
+    for model in dict.fromkeys(one.model for one in observations):
+        for figure in _FIGURES:
+            told = [
+                (one.version, value)
+                for one in observations
+                if one.model == model and (value := _value(one, figure)) is not None
+            ]
+            if told:
+                found.append(_watch(model, figure, told, rules))
+    return tuple(found)
+
+
+def model_source(models: Sequence[ModelWatch]) -> SourceWatch:
+    """Whether any model moved."""
+    charted = [one for one in models if one.chart is not None or (one.change and one.change.p_value is not None)]
+    if not charted:
+        return SourceWatch(source="model", state="unknown", since=None, evidence="too few patients to tell")
+    told = []
+    for one in charted:
+        if one.change is not None and one.change.is_sure:
+            told.append(
+                f"{_WORDS[one.figure]} of {one.model} went from {one.change.before:.3f} to {one.change.after:.3f} with "
+                f"version {one.version}"
+            )
+        elif one.chart is not None and one.is_out_of_control:
+            told.append(
+                f"{_WORDS[one.figure]} of {one.model} is {one.values[-1]:.3f}, "
+                f"expected {one.chart.individuals.lower:.3f} to {one.chart.individuals.upper:.3f}"
+            )
+    if told:
+        return SourceWatch(source="model", state="moved", since=None, evidence="; ".join(told))
+    return SourceWatch(
+        source="model", state="quiet", since=None, evidence=f"{len(charted)} figures within their limits"
+    )
+
+
+def _value(one: ModelObservation, figure: Figure) -> float | None:
+    return one.confidence if figure == "confidence" else one.edit
+
+
+def _watch(model: str, figure: Figure, told: list[tuple[str, float]], rules: WatchRules) -> ModelWatch:
+    version = told[-1][0]
+    values = tuple(value for of, value in told if of == version)
+    baseline = baseline_of(values, first=rules.first_fractions, history=None)
+    return ModelWatch(
+        model=model,
+        version=version,
+        figure=figure,
+        values=values,
+        chart=None if baseline is None or len(values) <= baseline.points else watch_chart(values, baseline),
+        change=_change(told, version, values),
+    )
+
+
+def _change(told: list[tuple[str, float]], version: str, after: tuple[float, ...]) -> VersionChange | None:
+    earlier = [of for of, _ in told if of != version]
+    if not earlier:
+        return None
+    before = [value for of, value in told if of == earlier[-1]]
+    enough = min(len(before), len(after)) >= _FEWEST and (np.ptp(before) > 0 or np.ptp(after) > 0)
+    return VersionChange(
+        version_before=earlier[-1],
+        version_after=version,
+        before=float(np.mean(before)),
+        after=float(np.mean(after)),
+        patients_before=len(before),
+        patients_after=len(after),
+        p_value=float(stats.ttest_ind(before, after, equal_var=False).pvalue) if enough else None,
+    )
