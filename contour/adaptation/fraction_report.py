@@ -105,6 +105,23 @@ class AlignmentQuality:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnStructure:
+    """How much of what a network drew was kept: Dice of that with the plan's structure of the same name."""
+
+    name: str
+    dice: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanDrawn:
+    """What a network drew on the plan CT against what the plan came back with."""
+
+    model: str
+    model_version: str
+    structures: tuple[DrawnStructure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FractionReport:
     """One fraction against its plan.
 
@@ -122,6 +139,7 @@ class FractionReport:
         lesion_parts: What a course has to keep of them, so that each keeps its identity over all fractions.
         dose: None where no dose was given.
         scan: The day's scan itself; None in reports of versions before 2.
+        drawn: What people changed of the network's plan contours; None where no network drew them here.
         settings: What the result depends on, by name.
         versions: Of what made it, by name.
         schema_version: Of this tree.
@@ -140,6 +158,7 @@ class FractionReport:
     lesion_parts: tuple[TargetLesions, ...] = ()
     dose: DoseComparison | None = None
     scan: ScanFacts | None = None
+    drawn: PlanDrawn | None = None
     settings: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
     schema_version: int = SCHEMA_VERSION
@@ -174,10 +193,10 @@ def report_from_json(form: Any) -> FractionReport:
 
 
 def _from_version_1(form: dict[str, Any]) -> dict[str, Any]:
-    """Version 2 added the scan, and to each margin what was planned along each axis."""
+    """Version 2 added the scan, what was drawn, and to each margin what was planned along each axis."""
     structures = form.get("structures")
     for row in structures if isinstance(structures, list) else ():
         margin = row.get("drift", {}).get("margin") if isinstance(row, dict) else None
         if isinstance(margin, dict):
             margin["planned_xyz_mm"] = None
-    return {**form, "scan": None, "schema_version": SCHEMA_VERSION}
+    return {**form, "scan": None, "drawn": None, "schema_version": SCHEMA_VERSION}

@@ -21,7 +21,7 @@ from registration.volume import Volume
 
 _MOST_VOXELS, _FEWEST_PAIRS, _AIR_SLICES, _FEW_VOXELS = 2_500_000, 16, 24, 300
 _MEAN_MM, _SKIN_MM, _NEAR_SKIN_MM, _ROUND_BONE_MM, _ROUND_BODY_MM = 4.0, 3.0, 30.0, 4.0, 15.0
-_BONE_HU, _DENSE_HU, _LOWEST_AIR_HU = 150.0, -800.0, -1500.0
+_BONE_HU, _DENSE_HU, _LOWEST_AIR_HU, _MOST_HU = 150.0, -800.0, -1500.0, 32767.0
 _FAT_POOL_HU, _FAT_HU, _MUSCLE_POOL_HU, _MUSCLE_HU = (-200.0, -10.0), (-150.0, -50.0), (-50.0, 150.0), (0.0, 90.0)
 _FLAT_SHARE, _FLATTEST_SHARE, _LEAST_AIR_SHARE, _CONSTANT_SHARE = 0.4, 0.15, 0.2, 0.5
 _KERNEL_HU, _AROUND_HU, _VALLEY_HU, _VALLEY_SHARE = 6.0, 20, 40, 0.6
@@ -67,19 +67,18 @@ class _Tissue:
 
 
 def scan_quality(ct: Volume, body: Structure) -> ScanQuality:
-    """Measure a scan; the same scan gives the same figures.
+    """Measure a scan. A phantom that loses weight and lies elsewhere moves fat by up to 6 HU, air and muscle by 1.
 
     Fat and muscle are the tops of a kernel density over the flattest two fifths of the voxels in reach. A top needs 300
     voxels within 20 HU and a valley on both sides within 40 HU, else it is None.
 
     Noise is the difference of neighbouring slices divided by sqrt(2), in the 15 % of soft tissue where their mean is
-    flattest: of two equally noisy slices mean and difference are uncorrelated, so picking by the one does not bias the
-    other. Grain that is correlated within the slice (a smooth kernel) is measured in full; where neighbouring slices
-    share noise with correlation r (overlapping or interpolated slices) the figure is sqrt(1 - r) of the truth. Where
-    noise differs over the scan, it is that of the quieter parts.
+    flattest, so in its quieter parts: of two equally noisy slices mean and difference are uncorrelated, and picking by
+    the one does not bias the other. Grain that is correlated within the slice (a smooth kernel) is measured in full;
+    where neighbouring slices share noise with correlation r (overlapping, interpolated) it is sqrt(1 - r) of the truth.
 
     Args:
-        ct: HU, on any grid. Air that equals its neighbours exactly is padding, whatever its value.
+        ct: HU, on any grid. Values that equal their neighbours exactly are padding or painted by hand: not counted.
         body: The patient's outline on that grid, without couch; where empty, every figure but the steps is None.
 
     Raises:
@@ -112,7 +111,7 @@ def _tissue(ct: Volume, body: Structure) -> _Tissue:
 
 def _in_pair(values: NDArray[np.generic], inside: Mask, spacing: Triple) -> NDArray[np.float32]:
     """The rows of `_Tissue` for two slices; (4, n)."""
-    first, second = values.astype(np.float32)
+    first, second = np.nan_to_num(values.astype(np.float32), nan=-_MOST_HU).clip(-_MOST_HU, _MOST_HU)
     mean = (first + second) / 2
     about = _window(_MEAN_MM, spacing, least=1)
     hu = uniform_filter(mean, _window(_MEAN_MM, spacing, least=0))
@@ -120,7 +119,8 @@ def _in_pair(values: NDArray[np.generic], inside: Mask, spacing: Triple) -> NDAr
     bone = maximum_filter(hu > _BONE_HU, _window(2 * _ROUND_BONE_MM, spacing, least=1))
     parts, _ = label(np.pad(~bone, 1, constant_values=True))
     is_soft = (parts == parts[0, 0])[1:-1, 1:-1] & ~_shrunk(inside, _NEAR_SKIN_MM, spacing)
-    return np.stack([hu, uneven, second - first, is_soft])[:, _shrunk(inside, _SKIN_MM, spacing)]
+    scanned = _shrunk(inside, _SKIN_MM, spacing) & ~_constant(first) & ~_constant(second)
+    return np.stack([hu, uneven, second - first, is_soft])[:, scanned]
 
 
 def _top_hu(tissue: _Tissue, pool_hu: tuple[float, float], within_hu: tuple[float, float]) -> float | None:
@@ -162,12 +162,11 @@ def _air_hu(ct: Volume, body: Structure) -> float | None:
     for k in _evenly(depth, _AIR_SLICES):
         patient = np.zeros(ct.grid.shape_zyx[1:], dtype=np.bool_)
         patient[y0 : y0 + rows, x0 : x0 + columns] = body.mask_zyx[k]
-        plane = ct.values_zyx[z0 + k].astype(np.float32)
+        plane = np.nan_to_num(ct.values_zyx[z0 + k].astype(np.float32), nan=-_MOST_HU).clip(-_MOST_HU, _MOST_HU)
         near = maximum_filter(patient, _window(2 * _ROUND_BODY_MM, ct.grid.spacing_zyx_mm, least=1))
         blocked = near | (uniform_filter(plane, 3) > _DENSE_HU)
         seen = np.logical_or.reduce([np.rot90(_above(np.rot90(blocked, n), np.rot90(near, n)), -n) for n in range(4)])
-        padding = maximum_filter(maximum_filter(plane, 3) == minimum_filter(plane, 3), 5)
-        found.append(plane[seen & ~padding & (plane > _LOWEST_AIR_HU)])
+        found.append(plane[seen & ~_constant(plane) & (plane > _LOWEST_AIR_HU)])
         crossed += int(np.count_nonzero(seen))
     air = np.concatenate(found)
     if air.size < max(_FEW_VOXELS, _LEAST_AIR_SHARE * crossed):
@@ -182,6 +181,11 @@ def _above(blocked: Mask, near: Mask) -> Mask:
     """Where a column, from row 0 on, has met nothing yet and will come near the patient first."""
     meets = near[np.argmax(blocked, axis=0), np.arange(blocked.shape[1])]
     return np.asarray(~np.logical_or.accumulate(blocked, axis=0) & meets, dtype=np.bool_)
+
+
+def _constant(plane: NDArray[np.float32]) -> Mask:
+    """Within two voxels of one that equals all its neighbours: padding, or a part set to one value by hand."""
+    return np.asarray(maximum_filter(maximum_filter(plane, 3) == minimum_filter(plane, 3), 5), dtype=np.bool_)
 
 
 def _shrunk(mask: Mask, by_mm: float, spacing: Triple) -> Mask:

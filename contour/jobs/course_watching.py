@@ -90,7 +90,8 @@ class CourseWatcher:
         rules = self._rules
         errors = [course_errors(history.fractions, rules) for history in histories]
         planned = self._store.jobs.planned(most=_MOST_PLANNED)
-        models = watch_models([_observed(model, version, rows) for model, version, rows in planned], rules)
+        seen = [_observed(model, version, rows) for model, version, rows in planned]
+        models = watch_models([*seen, *_edits(histories)], rules)
         scanners = watch_scanners(self._scans(courses), rules)
         watched = []
         for place, (course, history) in enumerate(zip(courses, histories, strict=True)):
@@ -160,6 +161,17 @@ class CourseWatcher:
 def _observed(model: str, version: str, rows: Sequence[ResultRow]) -> ModelObservation:
     told = [row.predicted_dice for row in rows if row.predicted_dice is not None]
     return ModelObservation(model=model, version=version, confidence=sum(told) / len(told) if told else None)
+
+
+def _edits(histories: Sequence[CourseHistory]) -> list[ModelObservation]:
+    """What people changed of each course's plan contours, told once for each course."""
+    found = []
+    for history in histories:
+        drawn = next((one.report.drawn for one in history.fractions if one.report.drawn is not None), None)
+        if drawn is not None and drawn.structures:
+            edit = sum(one.dice for one in drawn.structures) / len(drawn.structures)
+            found.append(ModelObservation(model=drawn.model, version=drawn.model_version, confidence=None, edit=edit))
+    return found
 
 
 def _urgency(one: WatchedCourse) -> tuple[int, float, str]:

@@ -32,6 +32,7 @@ from contour.jobs.daily_measures import (
     compare_fraction_dose,
     fraction_doses,
     judge_rows,
+    measure_drawn,
     measure_fraction_drift,
     measure_fraction_lesions,
     measure_fraction_setup,
@@ -82,7 +83,7 @@ def adapt_fraction(
     warnings = (*inputs.daily.warnings, *planned.findings)
     plan_dose = read_plan_dose(inputs, settings)
     clock.begin("scan")
-    scan = measure_scan(inputs)
+    scan, drawn = measure_scan(inputs), measure_drawn(inputs, planned)
     context = Context(
         inputs=inputs,
         settings=settings,
@@ -90,6 +91,7 @@ def adapt_fraction(
         plan_dose=plan_dose,
         model=model,
         scan=scan,
+        drawn=drawn,
         warnings=warnings,
     )
     doubts = [Judgement(verdict=_of_identity(finding), finding=finding) for finding in identity]

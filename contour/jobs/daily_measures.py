@@ -7,7 +7,7 @@ import numpy as np
 from contour.adaptation.accumulate import FractionMotion, accumulate_dose
 from contour.adaptation.dose_today import DoseComparison, compare_dose, dose_on_day
 from contour.adaptation.drift import StructureDrift, StructurePair, measure_all_drift
-from contour.adaptation.fraction_report import StructureRow
+from contour.adaptation.fraction_report import DrawnStructure, PlanDrawn, StructureRow
 from contour.adaptation.judgement import Judgement, judge_drift
 from contour.adaptation.lesion_history import follow_lesions, lesions_at
 from contour.adaptation.lesion_parts import observe_parts, start_lesions
@@ -19,8 +19,9 @@ from contour.adaptation.setup import COUCH_AXES, SetupShift, measure_setup
 from contour.adaptation.solid import View
 from contour.adaptation.targets import TargetPairs, read_target_name
 from contour.adaptation.trust import jacobian_volume
+from contour.anatomy.agreement import dice
 from contour.anatomy.structures import Structure
-from contour.dicom.plan_structures import PlanStructures
+from contour.dicom.plan_structures import PlanStructures, read_plan_structures
 from contour.dicom.rtdose_reader import read_rtdose
 from contour.errors import InputError
 from contour.jobs.daily_structures import CarriedStructure
@@ -58,6 +59,23 @@ def measure_scan(inputs: DailyInputs) -> ScanFacts:
         device=inputs.daily.scanner.device,
         days_since_plan=None if day is None or planned is None else (day - planned).days,
         quality=scan_quality(volume, find_body(volume)),
+    )
+
+
+def measure_drawn(inputs: DailyInputs, planned: PlanStructures) -> PlanDrawn | None:
+    """How much of the network's plan contours was kept; proposals and regions to look at are no contours."""
+    if inputs.drawn is None:
+        return None
+    drawn = read_plan_structures(inputs.drawn.structures, inputs.plan).structures
+    kept = {one.name: one for one in planned.structures}
+    return PlanDrawn(
+        model=inputs.drawn.model,
+        model_version=inputs.drawn.model_version,
+        structures=tuple(
+            DrawnStructure(name=one.name, dice=dice(one.full_mask_zyx(), kept[one.name].full_mask_zyx()))
+            for one in drawn
+            if one.name in kept
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from contour import __version__
 from contour.adaptation.dose_today import DoseComparison
-from contour.adaptation.fraction_report import FractionReport, StructureRow, report_to_json
+from contour.adaptation.fraction_report import FractionReport, PlanDrawn, StructureRow, report_to_json
 from contour.adaptation.lesions import LesionToday, TargetLesions
 from contour.adaptation.limits import Verdict
 from contour.adaptation.scan_facts import ScanFacts
@@ -35,6 +35,7 @@ class Context:
     plan_dose: Volume | None
     model: Model | None
     scan: ScanFacts
+    drawn: PlanDrawn | None
     warnings: tuple[Finding, ...]
 
 
@@ -90,6 +91,7 @@ def fraction_report(
         lesion_parts=measured.parts,
         dose=measured.dose,
         scan=context.scan,
+        drawn=context.drawn,
         settings=used,
         versions=tuple(versions),
     )

@@ -15,6 +15,15 @@ AT_DOSES_GY = (20.0, 30.0, 45.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnPlan:
+    """The RTSTRUCT that a network gave on the plan CT."""
+
+    structures: bytes = field(repr=False)
+    model: str
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DailyInputs:
     """What goes in.
 
@@ -23,12 +32,14 @@ class DailyInputs:
         plan_structures: The plan's RTSTRUCT, from whatever system.
         daily: The scan of the day.
         plan_dose: RTDOSE of the whole course, where there is one.
+        drawn: What a network drew on the plan CT, where it did.
     """
 
     plan: CtSeries
     plan_structures: bytes = field(repr=False)
     daily: CtSeries
     plan_dose: bytes | None = field(default=None, repr=False)
+    drawn: DrawnPlan | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

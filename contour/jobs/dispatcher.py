@@ -15,11 +15,11 @@ from contour.errors import CancelledError, ContourError
 from contour.jobs.changes import Changes
 from contour.jobs.executor import Executor
 from contour.jobs.failures import describe_failure
-from contour.jobs.work import FractionWork, Work, WorkInstance
+from contour.jobs.work import DrawnFile, FractionWork, Work, WorkInstance
 from contour.logs import job_in_logs
 from contour.progress import Progress
 from contour.store import Store
-from contour.store.records import FractionInputs, Job, JobResult, JobState, StoredFile
+from contour.store.records import FractionInputs, Job, JobResult, JobState, PlanSource, StoredFile
 
 log = logging.getLogger(__name__)
 
@@ -169,6 +169,18 @@ class Dispatcher:
             structures=self._instances(plan.structures_series_id or plan.ct_series_id),
             dose=self._instances(plan.dose_series_id or plan.ct_series_id),
             inputs=inputs,
+            drawn=self._drawn(plan),
+        )
+
+    def _drawn(self, plan: PlanSource) -> DrawnFile | None:
+        """What a network drew on the plan CT last, so that it can be told what was changed of it."""
+        job = self._store.jobs.latest_plan(plan.ct_series_id, plan.ct_series_instance_uid)
+        if job is None or job.file is None or job.result is None:
+            return None
+        return DrawnFile(
+            path=str(self._store.files.object_path(job.file.sha256)),
+            model=job.request.model,
+            model_version=job.result.model_version,
         )
 
     def _instances(self, series_id: str) -> tuple[WorkInstance, ...]:

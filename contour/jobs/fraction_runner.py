@@ -15,7 +15,7 @@ from contour.dicom.ct_reader import read_ct_instances
 from contour.dicom.vetting import examine_instance
 from contour.errors import InputError
 from contour.jobs.daily import adapt_fraction
-from contour.jobs.daily_values import DailyInputs, DailyResult, DailySettings
+from contour.jobs.daily_values import DailyInputs, DailyResult, DailySettings, DrawnPlan
 from contour.jobs.fraction_archive import write_archive
 from contour.jobs.intake import PLAN_OBJECT_LIMITS
 from contour.jobs.plan_runner import uids_of
@@ -50,7 +50,13 @@ def run_fraction(work: Work, fraction: FractionWork, model: Model, progress: Pro
         raise InputError(f"{len(doses)} RT Dose objects beside the plan, expected one", reason="MULTIPLE_DOSES")
     read_s = time.perf_counter() - started_s
     result = adapt_fraction(
-        DailyInputs(plan=plan, plan_structures=structures, daily=daily, plan_dose=doses[0][1] if doses else None),
+        DailyInputs(
+            plan=plan,
+            plan_structures=structures,
+            daily=daily,
+            plan_dose=doses[0][1] if doses else None,
+            drawn=_drawn(fraction),
+        ),
         settings=DailySettings(
             limits=read_limits(fraction.inputs.limits_toml),
             fraction=fraction.inputs.fraction or None,
@@ -73,6 +79,16 @@ def _job_result(result: DailyResult, work: Work, model: Model, read_s: float) ->
         stages=(("read", read_s), *result.stage_seconds),
         warnings=result.warnings,
         fraction=FractionOutcome(verdict=result.verdict, report=report_to_json(result.report), files=members),
+    )
+
+
+def _drawn(fraction: FractionWork) -> DrawnPlan | None:
+    if fraction.drawn is None:
+        return None
+    return DrawnPlan(
+        structures=Path(fraction.drawn.path).read_bytes(),
+        model=fraction.drawn.model,
+        model_version=fraction.drawn.model_version,
     )
 
 

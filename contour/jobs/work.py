@@ -27,6 +27,15 @@ class WorkInstance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnFile:
+    """The structure set that a model drew on the plan CT."""
+
+    path: str
+    model: str
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FractionWork:
     """What a fraction needs beside the day's scan."""
 
@@ -34,6 +43,7 @@ class FractionWork:
     structures: tuple[WorkInstance, ...]
     dose: tuple[WorkInstance, ...]
     inputs: FractionInputs
+    drawn: DrawnFile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +145,14 @@ def _fraction_from_json(form: dict[str, Any] | None) -> FractionWork | None:
     plan, structures, dose = (
         tuple(WorkInstance(**instance) for instance in form[group]) for group in ("plan", "structures", "dose")
     )
-    return FractionWork(plan=plan, structures=structures, dose=dose, inputs=inputs_from_json(form["inputs"]))
+    drawn = form.get("drawn")
+    return FractionWork(
+        plan=plan,
+        structures=structures,
+        dose=dose,
+        inputs=inputs_from_json(form["inputs"]),
+        drawn=None if drawn is None else DrawnFile(**drawn),
+    )
 
 
 def model_from_json(form: dict[str, Any]) -> ModelFacts:

@@ -48,6 +48,24 @@ class JobStore:
         self._files = files
         self._clock_s = clock_s
 
+    def latest_plan(self, series_id: str, series_instance_uid: str) -> Job | None:
+        """The last plan job that succeeded on a series; None where there is none.
+
+        Args:
+            series_id: Of the CT.
+            series_instance_uid: Which CT where the series holds several; empty where there is one.
+        """
+        with self._database.read() as session:
+            query = select(JobRow).where(
+                JobRow.series_id == series_id,
+                JobRow.kind == PLAN_JOB,
+                JobRow.state == JobState.SUCCEEDED.value,
+            )
+            if series_instance_uid:
+                query = query.where(JobRow.series_instance_uid == series_instance_uid)
+            row = session.scalar(query.order_by(JobRow.sequence.desc()).limit(1))
+            return None if row is None else describe_job(session, row)
+
     def ended(self) -> tuple[int, float]:
         """How many jobs are over, and when the last one ended: other figures mean that something has changed."""
         with self._database.read() as session:

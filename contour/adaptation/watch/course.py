@@ -20,7 +20,7 @@ from contour.adaptation.analytics.setup_errors import (
     patient_errors,
     running_errors,
 )
-from contour.adaptation.analytics.trend import volume_trend
+from contour.adaptation.analytics.trend import fit_line, volume_trend
 from contour.adaptation.course_history import CourseFraction, CourseHistory
 from contour.adaptation.fraction_report import StructureRow
 from contour.adaptation.targets import read_target_name
@@ -270,13 +270,22 @@ def _forecasts(
     if planned is None:
         return ()
     last = max((number for number, _ in shifts), default=0)
+    lr, ap, si = (max(0.0, margin) for margin in planned)  # a target that sticks out has none
     return forecast_margins(
         [number for number, _ in shifts],
         [shift for _, shift in shifts],
-        planned_margin_xyz_mm=planned,
-        random_sd_xyz_mm=(0.0, 0.0, 0.0) if prior is None else prior.random_sd_xyz_mm,
-        planned_fractions=max(last, planned_fractions or last),
+        planned_margin_xyz_mm=(lr, ap, si),
+        random_sd_xyz_mm=_scatter(shifts) if prior is None else prior.random_sd_xyz_mm,
+        planned_fractions=max(1, last, planned_fractions or last),
     )
+
+
+def _scatter(shifts: Shifts) -> Triple:
+    """Random error of a patient who drifts, about the line of the drift; 0 while there is no line."""
+    numbers = [number for number, _ in shifts]
+    lines = [fit_line(numbers, [shift[n] for _, shift in shifts]) for n in range(3)]
+    lr, ap, si = (0.0 if line is None else line.residual_sd for line in lines)
+    return (lr, ap, si)
 
 
 def _volume_watch(fractions: Sequence[CourseFraction], name: str) -> VolumeWatch:

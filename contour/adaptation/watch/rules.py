@@ -10,7 +10,6 @@ an error, and so is a number out of its range.
 
 from __future__ import annotations
 
-import math
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
@@ -106,15 +105,17 @@ def read_watch_rules(source: Path | str = "") -> WatchRules:
         OSError: the file cannot be read.
     """
     table = _parse(default_watch_toml())
-    site = _parse(source.read_text(encoding="utf-8") if isinstance(source, Path) else source)
+    site = _parse(_text_of(source) if isinstance(source, Path) else source)
     planned = _planned(site.get("margin", {}).pop("planned", {}) if isinstance(site.get("margin"), dict) else {})
     devices = _devices(site.pop("devices", {}))
     for group, changed in site.items():
-        if group not in table or not isinstance(changed, dict):
-            raise ConfigError(f"unknown table {group} in the watch rules; known are {', '.join((*table, 'devices'))}")
+        if group not in table:
+            raise ConfigError(f"unknown table {group!r} in the watch rules; known are {', '.join((*table, 'devices'))}")
+        if not isinstance(changed, dict):
+            raise ConfigError(f"{group} is {changed!r}; expected a table of {', '.join(table[group])}")
         for key, value in changed.items():
             if key not in table[group]:
-                raise ConfigError(f"unknown {group}.{key} in the watch rules; known are {', '.join(table[group])}")
+                raise ConfigError(f"unknown {group}.{key!r} in the watch rules; known are {', '.join(table[group])}")
             table[group][key] = _merged(f"{group}.{key}", table[group][key], value)
     return WatchRules(
         corrected_daily=_flag("correction.daily", table["correction"]["daily"]),
@@ -125,6 +126,13 @@ def read_watch_rules(source: Path | str = "") -> WatchRules:
         rules=tuple(_rule(name, form) for name, form in table["rules"].items()),
         device_names=devices,
     )
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"watch rules are not TOML: {error}") from error
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -153,7 +161,7 @@ def _rule(name: str, form: dict[str, Any]) -> Rule:
 
 def _number(where: str, key: str, value: Any) -> float:
     least, most = _RANGES[key]
-    if type(value) not in (int, float) or not math.isfinite(value) or not least <= value <= most:
+    if type(value) not in (int, float) or not least <= value <= most:  # so is what is not finite
         raise ConfigError(f"{where}.{key} is {value!r}; expected a number from {least:g} to {most:g}")
     if key in _COUNTS and value != int(value):
         raise ConfigError(f"{where}.{key} is {value!r}; expected a whole number")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from contour.adaptation.analytics.control_charts import Baseline
 from contour.adaptation.analytics.setup_errors import (
     PatientErrors,
     PopulationErrors,
-    corrected_systematic_sd_xyz_mm,
     population_errors,
 )
 from contour.adaptation.watch.rules import WatchRules
-from registration.grid import Triple
 
 Charts = tuple[Baseline, Baseline, Baseline]
 
@@ -27,7 +25,7 @@ class SiteHistory:
         courses: How many there are with two fractions or more.
         setup: Errors of the set-up over all courses; None below two courses.
         target: Errors that a target's margin has to hold.
-        prior: `target` with its Sigma corrected for few fractions, from as many courses on as the rules ask for.
+        prior: `target`, from as many courses on as the rules ask for.
         setup_charts: Limits for the set-up of one fraction of any course, along LR, AP, SI; None below as many courses
             as the rules ask for.
         target_charts: The same for a target's shift.
@@ -47,23 +45,15 @@ def site_history(
     """From the set-up's and the target's errors of each course, as `course_errors` gives them."""
     setup = population_errors([one for one, _ in courses if one is not None])
     target = population_errors([one for _, one in courses if one is not None])
-    corrected = corrected_systematic_sd_xyz_mm([one for _, one in courses if one is not None])
     known = 0 if setup is None else setup.patients
     return SiteHistory(
         courses=known,
         setup=setup,
         target=target,
-        prior=_prior(target, corrected, rules),
+        prior=target if target is not None and target.patients >= rules.prior_courses else None,
         setup_charts=_charts(setup, rules),
         target_charts=_charts(target, rules),
     )
-
-
-def _prior(target: PopulationErrors | None, corrected: Triple | None, rules: WatchRules) -> PopulationErrors | None:
-    """The population without the share that random errors have in the means of few fractions."""
-    if target is None or corrected is None or target.patients < rules.prior_courses:
-        return None
-    return replace(target, systematic_sd_xyz_mm=corrected)
 
 
 def _charts(population: PopulationErrors | None, rules: WatchRules) -> Charts | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from contour.adaptation.analytics.control_charts import Signal
 from contour.adaptation.analytics.trend import volume_trend
-from contour.adaptation.course_history import CourseHistory
+from contour.adaptation.course_history import CourseFraction, CourseHistory
 from contour.adaptation.targets import read_target_name
 from contour.adaptation.watch.rules import Rule, WatchRules
 from contour.adaptation.watch.values import AXES, SETUP, MarginWatch, Point, ShiftWatch, Trigger, VolumeWatch
@@ -28,6 +29,11 @@ class _Evidence:
     @property
     def last(self) -> int:
         return max((fraction.number for fraction in self.history.fractions), default=0)
+
+    @property
+    def used(self) -> tuple[CourseFraction, ...]:
+        """Refused fractions tell nothing of the patient."""
+        return tuple(fraction for fraction in self.history.fractions if fraction.report.verdict != "REFUSE")
 
 
 def find_triggers(
@@ -91,8 +97,10 @@ def _coverage(rule: Rule, seen: _Evidence) -> Iterator[Trigger]:
     for margin in seen.margins:
         points = [
             Point(fraction=one.number, value=row.drift.margin.inside_today_percent)
-            for one in seen.history.fractions
-            if (row := one.report.row_of(margin.target)) is not None and row.drift.margin is not None
+            for one in seen.used
+            if (row := one.report.row_of(margin.target)) is not None
+            and row.drift.margin is not None
+            and row.trust.verdict != "REFUSE"
         ]
         since = _run_since([(point.fraction, point.value < limit) for point in points], least)
         if since is not None:
@@ -164,9 +172,10 @@ def _volume_trend(rule: Rule, seen: _Evidence) -> Iterator[Trigger]:
 def _target_dose(rule: Rule, seen: _Evidence) -> Iterator[Trigger]:
     limit, least = rule.value("percent"), rule.count("fractions")
     losses: dict[str, list[Point]] = {}
-    for fraction in seen.history.fractions:
+    for fraction in seen.used:
         for row in () if fraction.report.dose is None else fraction.report.dose.rows:
-            is_target = read_target_name(row.name) is not None
+            target = read_target_name(row.name)
+            is_target = target is not None and target.kind != "PTV"
             if is_target and row.plan is not None and row.today_less_plan is not None and row.plan.d95_gy > 0:
                 loss = -100.0 * row.today_less_plan.d95_gy / row.plan.d95_gy
                 losses.setdefault(row.name, []).append(Point(fraction=fraction.number, value=loss))
@@ -199,8 +208,7 @@ def _chart(rule: Rule, shifts: Sequence[ShiftWatch]) -> Iterator[Trigger]:
             live = [] if axis.chart is None else [s for s in axis.chart.signals if s.last == len(axis.points) - 1]
             if not live:
                 continue
-            first = min(live, key=lambda one: one.first)
-            since = axis.points[first.first].fraction
+            since = axis.points[min(_begin(one) for one in live)].fraction
             value = axis.points[-1].value
             named = ", ".join(dict.fromkeys(one.rule for one in live))
             yield Trigger(
@@ -213,6 +221,11 @@ def _chart(rule: Rule, shifts: Sequence[ShiftWatch]) -> Iterator[Trigger]:
                 evidence=f"{shift.what} along {axis.axis} is out of control ({named}): {value:+.1f} mm, "
                 f"mean {axis.mean_mm or 0.0:+.1f} mm",
             )
+
+
+def _begin(signal: Signal) -> int:
+    """The first point that is not as it was: of a jump's two points the second."""
+    return signal.first + (signal.rule == "moving range")
 
 
 def _refused(rule: Rule, seen: _Evidence) -> Iterator[Trigger]:
