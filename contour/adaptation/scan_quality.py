@@ -35,8 +35,7 @@ class ScanQuality:
     """Figures of one scan; None where the scan does not show what they are taken from.
 
     Args:
-        air_hu: Median HU of the air in front of and beside the patient; None where none is in view or where it is one
-            constant value, as in scans that were blanked or clipped.
+        air_hu: Median HU of the air in front of and beside the patient; None where out of view, blanked or clipped.
         fat_hu: Most frequent HU of flat fat near the skin, about -100.
         muscle_hu: Most frequent HU of flat soft tissue near the skin, not enclosed by bone; about 40 to 60.
         noise_hu: Standard deviation of the grain in the flattest soft tissue, anatomy taken out.
@@ -57,7 +56,7 @@ class _Tissue:
     """Voxels under the skin in pairs of neighbouring slices; (n,) each.
 
     `hu` is the pair's mean over a few millimetres, `uneven_hu2` the variance of that mean about the voxel, `step_hu`
-    the second slice less the first; `is_soft` lies near the skin and is not enclosed by bone.
+    the second slice less the first; `is_soft` is near the skin, not enclosed by bone. Voxels set by hand are left out.
     """
 
     hu: NDArray[np.float32]
@@ -73,9 +72,8 @@ def scan_quality(ct: Volume, body: Structure) -> ScanQuality:
     voxels within 20 HU and a valley on both sides within 40 HU, else it is None.
 
     Noise is the difference of neighbouring slices divided by sqrt(2), in the 15 % of soft tissue where their mean is
-    flattest, so in its quieter parts: of two equally noisy slices mean and difference are uncorrelated, and picking by
-    the one does not bias the other. Grain that is correlated within the slice (a smooth kernel) is measured in full;
-    where neighbouring slices share noise with correlation r (overlapping, interpolated) it is sqrt(1 - r) of the truth.
+    flattest, so in its quieter parts; mean and difference are uncorrelated. Grain correlated within the slice (a smooth
+    kernel) is measured in full; where slices share noise with correlation r (overlapping), sqrt(1 - r) of it.
 
     Args:
         ct: HU, on any grid. Values that equal their neighbours exactly are padding or painted by hand: not counted.
@@ -87,14 +85,13 @@ def scan_quality(ct: Volume, body: Structure) -> ScanQuality:
     if body.grid.shape_zyx != ct.grid.shape_zyx:
         raise GridError(f"body on a grid of shape {body.grid.shape_zyx}; expected the CT's {ct.grid.shape_zyx}")
     tissue = _tissue(ct, body)
-    step, row, column = ct.grid.spacing_zyx_mm
     return ScanQuality(
         air_hu=_air_hu(ct, body),
         fat_hu=_top_hu(tissue, _FAT_POOL_HU, _FAT_HU),
         muscle_hu=_top_hu(tissue, _MUSCLE_POOL_HU, _MUSCLE_HU),
         noise_hu=_noise_hu(tissue),
-        slice_step_mm=step,
-        pixel_spacing_mm=math.sqrt(row * column),
+        slice_step_mm=ct.grid.spacing_zyx_mm[0],
+        pixel_spacing_mm=math.sqrt(math.prod(ct.grid.spacing_zyx_mm[1:])),
     )
 
 
@@ -156,8 +153,7 @@ def _noise_hu(tissue: _Tissue) -> float | None:
 
 def _air_hu(ct: Volume, body: Structure) -> float | None:
     """Air that a line from the image's edge crosses before it comes near the patient, in evenly spaced slices."""
-    z0, y0, x0 = body.lower_zyx
-    depth, rows, columns = body.mask_zyx.shape
+    (z0, y0, x0), (depth, rows, columns) = body.lower_zyx, body.mask_zyx.shape
     found, crossed = [], 0
     for k in _evenly(depth, _AIR_SLICES):
         patient = np.zeros(ct.grid.shape_zyx[1:], dtype=np.bool_)

@@ -41,7 +41,8 @@ class VersionChange:
     Args:
         before: Mean of the version before.
         after: Mean of the version now.
-        p_value: Of Welch's test that both are the same; None below three patients on either side.
+        p_value: Of Welch's test that both are the same; None below three patients on either side, or where neither
+            side scatters.
 
     References: Welch 1947, doi:10.1093/biomet/34.1-2.28.
     """
@@ -74,7 +75,13 @@ class ModelWatch:
     @property
     def is_out_of_control(self) -> bool:
         """A signal of the chart reaches to the last patient."""
-        return self.chart is not None and any(one.last == len(self.values) - 1 for one in self.chart.signals)
+        return self.rules_met != ""
+
+    @property
+    def rules_met(self) -> str:
+        """Those of the chart whose signal reaches to the last value; "" for none."""
+        signals = () if self.chart is None else self.chart.signals
+        return ", ".join(dict.fromkeys(one.rule for one in signals if one.last == len(self.values) - 1))
 
 
 def watch_models(observations: Sequence[ModelObservation], rules: WatchRules) -> tuple[ModelWatch, ...]:
@@ -107,7 +114,7 @@ def model_source(models: Sequence[ModelWatch]) -> SourceWatch:
         elif one.chart is not None and one.is_out_of_control:
             told.append(
                 f"{_WORDS[one.figure]} of {one.model} is {one.values[-1]:.3f}, "
-                f"expected {one.chart.individuals.lower:.3f} to {one.chart.individuals.upper:.3f}"
+                f"expected {one.chart.individuals.lower:.3f} to {one.chart.individuals.upper:.3f} ({one.rules_met})"
             )
     if told:
         return SourceWatch(source="model", state="moved", since=None, evidence="; ".join(told))
@@ -147,5 +154,14 @@ def _change(told: list[tuple[str, float]], version: str, after: tuple[float, ...
         after=float(np.mean(after)),
         patients_before=len(before),
         patients_after=len(after),
-        p_value=float(stats.ttest_ind(before, after, equal_var=False).pvalue) if enough else None,
+        p_value=_welch_p(before, after) if enough else None,
     )
+
+
+def _welch_p(before: Sequence[float], after: Sequence[float]) -> float:
+    """From means and SDs: from the values themselves scipy warns where one side does not scatter."""
+    (mean, sd, count), (other_mean, other_sd, other_count) = (
+        (float(np.mean(side)), float(np.std(side, ddof=1)), len(side)) for side in (before, after)
+    )
+    tested = stats.ttest_ind_from_stats(mean, sd, count, other_mean, other_sd, other_count, equal_var=False)
+    return float(tested.pvalue)

@@ -45,7 +45,13 @@ class DeviceFigure:
     @property
     def is_out_of_control(self) -> bool:
         """A signal of the chart reaches to the last scan."""
-        return self.chart is not None and any(one.last == len(self.values) - 1 for one in self.chart.signals)
+        return self.rules_met != ""
+
+    @property
+    def rules_met(self) -> str:
+        """Those of the chart whose signal reaches to the last value; "" for none."""
+        signals = () if self.chart is None else self.chart.signals
+        return ", ".join(dict.fromkeys(one.rule for one in signals if one.last == len(self.values) - 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +81,7 @@ def scanner_source(devices: Sequence[DeviceWatch], rules: WatchRules) -> SourceW
     told = [
         f"{_WORDS[figure.figure]} of {dict(rules.device_names).get(device.device, device.device)} is "
         f"{figure.values[-1]:.1f}, expected {figure.chart.individuals.lower:.1f} to "
-        f"{figure.chart.individuals.upper:.1f}"
+        f"{figure.chart.individuals.upper:.1f} ({figure.rules_met})"
         for device in devices
         for figure in device.figures
         if figure.chart is not None and figure.is_out_of_control
@@ -88,7 +94,8 @@ def scanner_source(devices: Sequence[DeviceWatch], rules: WatchRules) -> SourceW
 
 
 def _figure(name: Figure, scans: Sequence[ScanQuality], rules: WatchRules) -> DeviceFigure:
-    values = tuple(float(value) for scan in scans if (value := getattr(scan, name)) is not None)
+    """To a hundredth of HU or mm: a step of 3 mm that a sum left at 2.9999999 did not move."""
+    values = tuple(round(float(value), 2) for scan in scans if (value := getattr(scan, name)) is not None)
     baseline = baseline_of(values, first=rules.first_fractions, history=None)
     return DeviceFigure(
         figure=name,

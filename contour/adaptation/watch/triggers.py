@@ -76,18 +76,19 @@ def _margin_forecast(rule: Rule, seen: _Evidence) -> Iterator[Trigger]:
     within = rule.count("fractions")
     for margin in seen.margins:
         for one in margin.forecasts:
-            if one.exceeded_at is None or not seen.last < one.exceeded_at <= seen.last + within:
+            if one.exceeded_at is None or one.exceeded_at > seen.last + within:
                 continue
+            told = "has exceeded" if one.outlook == "exceeded" else "will exceed"
             band = f"{one.earliest or '?'} to {one.latest or f'beyond {one.horizon}'}"
             yield Trigger(
                 rule=rule.name,
                 level=rule.level,
-                since=seen.last,
+                since=min(one.exceeded_at, seen.last),
                 structure=margin.target,
                 axis=one.axis,
                 figure=float(one.exceeded_at),
                 limit=float(seen.last + within),
-                evidence=f"{margin.target} will exceed its margin along {one.axis} at fraction {one.exceeded_at} "
+                evidence=f"{margin.target} {told} its margin along {one.axis} at fraction {one.exceeded_at} "
                 f"(band: {band})",
             )
 
