@@ -25,6 +25,8 @@ _PACKAGES = {
     "dcmconv": "dcmtk",
     "plastimatch": "plastimatch",
     "promtool": "prometheus",
+    "prometheus": "prometheus",
+    "amtool": "prometheus-alertmanager",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from contour.adaptation.accumulate import FractionMotion, accumulate_dose
@@ -14,7 +16,7 @@ from contour.adaptation.lesion_parts import observe_parts, start_lesions
 from contour.adaptation.lesions import LesionToday, TargetLesions
 from contour.adaptation.limits import Limits
 from contour.adaptation.scan_facts import ScanFacts
-from contour.adaptation.scan_quality import scan_quality
+from contour.adaptation.scan_quality import ScanQuality, scan_quality
 from contour.adaptation.setup import COUCH_AXES, SetupShift, measure_setup
 from contour.adaptation.solid import View
 from contour.adaptation.targets import TargetPairs, read_target_name
@@ -58,8 +60,27 @@ def measure_scan(inputs: DailyInputs) -> ScanFacts:
     return ScanFacts(
         device=inputs.daily.scanner.device,
         days_since_plan=None if day is None or planned is None else (day - planned).days,
-        quality=scan_quality(volume, find_body(volume)),
+        quality=_quality(volume),
     )
+
+
+def _quality(volume: Volume) -> ScanQuality:
+    """Of a scan in which no body is found, which the alignment will refuse, the steps alone."""
+    try:
+        body = find_body(volume)
+    except InputError as error:
+        if error.reason != "NO_BODY":
+            raise
+        step, row, column = volume.grid.spacing_zyx_mm
+        return ScanQuality(
+            air_hu=None,
+            fat_hu=None,
+            muscle_hu=None,
+            noise_hu=None,
+            slice_step_mm=step,
+            pixel_spacing_mm=math.sqrt(row * column),
+        )
+    return scan_quality(volume, body)
 
 
 def measure_drawn(inputs: DailyInputs, planned: PlanStructures) -> PlanDrawn | None:

@@ -39,7 +39,7 @@ def course_charts(watch: CourseWatch) -> tuple[tuple[str, bytes], ...]:
 
 
 def _verdicts(watch: CourseWatch) -> bytes:
-    figure = Figure(figsize=(10.0, 1.1))
+    figure = Figure(figsize=(13.0, 1.5), layout="constrained")
     axes = figure.add_subplot()
     last = _last(watch)
     for fraction in watch.fractions:
@@ -116,7 +116,7 @@ def _margins(watch: CourseWatch) -> bytes:
     known = [one for one in watch.margins if one.needed_points]
     if not known:
         return _nothing(
-            "No margin can be told yet: it takes a planning volume and three fractions, or a site's history"
+            "No margin is known yet: it takes a planning volume and three fractions, or a site's history"
         )
     figure = Figure(figsize=(6.5 * len(known), 3.4), layout="constrained")
     for axes, margin in zip(figure.subplots(1, len(known), squeeze=False)[0], known, strict=True):
@@ -136,7 +136,9 @@ def _margin(axes: Axes, margin: MarginWatch, watch: CourseWatch) -> None:
     _refused(axes, watch)
     _number_axis(axes, _last(watch))
     axes.set(
-        ylim=(0, None), ylabel="needed / planned", title=f"{_plain(margin.target)}: share of its margin, worst axis"
+        ylim=(0, max(1.25, 1.1 * max(point.value for point in margin.needed_points))),
+        ylabel="needed / planned",
+        title=f"{_plain(margin.target)}: share of its margin, worst axis",
     )
 
 

@@ -1,4 +1,4 @@
-"""Twenty fractions through a real server, scraped by a real Prometheus: what is caught, and that every panel has data."""
+"""Twenty fractions through a real server and a real Prometheus: what is caught, and that every panel has data."""
 
 import json
 import subprocess
@@ -63,16 +63,16 @@ def prometheus(server, tmp_path_factory, judge):
             stdout=log,
             stderr=log,
         )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    wait_until(lambda: answers(f"{address}/-/ready"), 30.0)
+    address = f"127.0.0.1:{port}"
+    wait_until(lambda: is_ready(address), 30.0)
     yield address
     process.kill()
     process.wait(10)
 
 
-def answers(url):
+def is_ready(address):
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{address}/-/ready", timeout=5) as answer:
             return answer.status == 200
     except (urllib.error.URLError, ConnectionError):
         return False
@@ -82,7 +82,7 @@ def ask(prometheus, expr):
     """What Prometheus says to an instant query: (labels, value) of each series."""
     query = urllib.parse.urlencode({"query": expr})
     try:
-        with urllib.request.urlopen(f"{prometheus}/api/v1/query?{query}", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://{prometheus}/api/v1/query?{query}", timeout=20) as answer:
             said = json.loads(answer.read())
     except urllib.error.HTTPError as error:
         raise AssertionError(f"{expr}: {error.read().decode()}") from error
@@ -161,7 +161,7 @@ def test_the_scanner_did_not_move_while_the_patient_did(watched):
 
 def test_the_worst_course_is_listed_first_with_why(played, client):
     listed = client.courses.listing(worst_first=True)
-    assert [one.label for one in listed][0] == "played"
+    assert listed[0].label == "played"
     assert listed[0].watch.attention >= listed[1].watch.attention
     assert listed[0].watch.triggers
     assert not listed[0].fractions
@@ -197,7 +197,7 @@ def test_the_alerts_that_should_fire_do(played, prometheus):
     def firing():
         return {labels["alertname"] for labels, _ in ask(prometheus, 'ALERTS{alertstate=~"pending|firing"}')}
 
-    wait_until(lambda: firing(), 60.0)
+    wait_until(firing, 60.0)
     found = firing()
     assert any("Course" in name for name in found), found
     assert not any("Scanner" in name for name in found), found

@@ -1,4 +1,4 @@
-"""`contour daily` and `contour course` as a physicist runs them, on a course whose truth is known."""
+"""`contour daily` and `contour course sum` as a physicist runs them, on a course whose truth is known."""
 
 import csv
 import json
@@ -165,7 +165,7 @@ def test_a_server_gives_the_same_files(course, done, running_server, tmp_path):
 def test_the_course_sums_up_its_fractions_in_order_and_names_what_is_missing(course, done, tmp_path, judge):
     plan = course / "plan"
     summed = contour(
-        "course", done[5][0], done[1][0], "--plan-ct", plan / "ct", "--plan-structures", plan / "RS.dcm",
+        "course", "sum", done[5][0], done[1][0], "--plan-ct", plan / "ct", "--plan-structures", plan / "RS.dcm",
         "--plan-dose", plan / "RD.dcm", "--out", tmp_path / "sum",
     )  # fmt: skip
     assert summed.returncode == 0, summed.stderr
@@ -183,10 +183,29 @@ def test_the_course_sums_up_its_fractions_in_order_and_names_what_is_missing(cou
     assert gtv["accumulated"]["mean_gy"] == pytest.approx(70.0 * 2 / FRACTIONS, abs=0.3)
 
 
+def test_the_report_of_a_folder_of_fractions_is_a_page_with_charts_and_tables(done, tmp_path):
+    for number, (out, _) in done.items():
+        shutil.copytree(out, tmp_path / "fractions" / f"fraction_{number}")
+    run = contour("course", "report", tmp_path / "fractions", "--site", "head and neck", "--out", tmp_path / "report")
+    assert run.returncode == 0, run.stderr
+    assert {"report.html", "setup.svg", "shifts.csv"} <= {path.name for path in (tmp_path / "report").iterdir()}
+    rows = list(csv.DictReader((tmp_path / "report" / "fractions.csv").read_text().splitlines()))
+    assert [row["fraction"] for row in rows] == ["1", "5"]
+    assert all(row["device"].startswith("ct-") and int(row["days_since_plan"]) > 0 for row in rows)
+    assert "missing" in run.stdout
+
+
+def test_a_report_needs_a_folder_with_fractions(tmp_path):
+    none = contour("course", "report", tmp_path / "nothing", "--out", tmp_path / "report")
+    assert (none.returncode, "NO_SUCH_FOLDER" in none.stderr) == (1, True)
+    empty = contour("course", "report", tmp_path, "--out", tmp_path / "report")
+    assert (empty.returncode, "NO_FRACTIONS" in empty.stderr) == (1, True)
+
+
 def test_a_course_does_not_take_a_fraction_twice_or_a_folder_that_is_none(done, tmp_path):
-    twice = contour("course", done[1][0], done[1][0], "--out", tmp_path / "sum")
+    twice = contour("course", "sum", done[1][0], done[1][0], "--out", tmp_path / "sum")
     assert (twice.returncode, "FRACTION_CONFLICT" in twice.stderr) == (1, True)
-    none = contour("course", tmp_path, "--out", tmp_path / "sum")
+    none = contour("course", "sum", tmp_path, "--out", tmp_path / "sum")
     assert (none.returncode, "NO_FRACTION" in none.stderr) == (1, True)
     assert not (tmp_path / "sum").exists()
 

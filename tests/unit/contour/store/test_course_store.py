@@ -14,7 +14,7 @@ def plan(bench):
 
 @pytest.fixture
 def course(bench, plan):
-    return bench.store.courses.create(plan, label="larynx 17")
+    return bench.store.courses.create(plan, label="larynx 17", site="head and neck")
 
 
 @pytest.fixture
@@ -112,5 +112,18 @@ def test_a_data_folder_of_the_version_before_keeps_its_jobs_and_can_hold_courses
     found = bench.store.jobs.get(job.job_id)
     assert (found.state, found.request) == (JobState.QUEUED, job.request)
     plan = PlanSource(ct_series_id=bench.complete_series().series_id)
-    assert bench.store.courses.create(plan, label="new").label == "new"
+    assert bench.store.courses.create(plan, label="new", site="brain").label == "new"
     bench.reopen()
+
+
+def test_a_course_of_the_version_before_has_no_site(bench):
+    plan = PlanSource(ct_series_id=bench.complete_series().series_id)
+    before = bench.store.courses.create(plan, label="old", site="brain")
+    bench.store.close()
+    with sqlite3.connect(bench.folder / "contour.db") as connection:
+        connection.execute("ALTER TABLE course DROP COLUMN site")
+        connection.execute("UPDATE schema_version SET version = 2")
+    connection.close()
+    bench.open()
+    assert bench.store.courses.get(before.course_id).site == "unspecified"
+    assert bench.store.courses.every() == (bench.store.courses.get(before.course_id),)
