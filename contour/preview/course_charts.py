@@ -115,9 +115,7 @@ def _beside(axes: Axes, text: str, at: tuple[float, float]) -> None:
 def _margins(watch: CourseWatch) -> bytes:
     known = [one for one in watch.margins if one.needed_points]
     if not known:
-        return _nothing(
-            "No margin is known yet: it takes a planning volume and three fractions, or a site's history"
-        )
+        return _nothing("No margin is known yet: it takes a planning volume and three fractions, or a site's history")
     figure = Figure(figsize=(6.5 * len(known), 3.4), layout="constrained")
     for axes, margin in zip(figure.subplots(1, len(known), squeeze=False)[0], known, strict=True):
         _margin(axes, margin, watch)

@@ -150,3 +150,41 @@ def test_prior_degrees_of_freedom_that_make_no_sense_are_refused(bad: float) -> 
     with pytest.raises(InputError) as told:
         believed_errors(None, POPULATION, prior_degrees_of_freedom=bad)
     assert told.value.reason == "BAD_VALUES"
+
+
+def test_the_posterior_is_that_of_fractions_worked_by_hand() -> None:
+    """By hand, BDA3 2.11 and 2.12: M 1, Sigma 2, sigma 3; four fractions of mean 5.
+
+    (4 x 4 x 5 + 9 x 1) / (4 x 4 + 9) = 89 / 25 = 3.56; SD^2 = 4 x 9 / 25, SD 6 / 5. Random: d 5, s 1 with three
+    degrees: (5 x 9 + 3 x 1) / 8 = 6. Margin: 3.56 + 2.5 x 1.2 + 0.7 sqrt(6).
+    """
+    believed = believed_errors(
+        PatientErrors(mean_xyz_mm=(5.0,) * 3, sd_xyz_mm=(1.0,) * 3, fractions=4),
+        PopulationErrors(
+            mean_xyz_mm=(1.0,) * 3, systematic_sd_xyz_mm=(2.0,) * 3, random_sd_xyz_mm=(3.0,) * 3, patients=9
+        ),
+    )
+
+    assert believed.systematic_xyz_mm == pytest.approx((89 / 25,) * 3)
+    assert believed.systematic_sd_xyz_mm == pytest.approx((6 / 5,) * 3)
+    assert believed.random_sd_xyz_mm == pytest.approx((math.sqrt(6.0),) * 3)
+    assert margin_needed_xyz_mm(believed) == pytest.approx((3.56 + 3.0 + 0.7 * math.sqrt(6.0),) * 3)
+
+
+def test_no_fraction_asks_for_two_and_a_half_sigma_and_seven_tenths_sigma_of_the_prior_by_hand() -> None:
+    """Sigma 2, sigma 3, M 0: 2.5 x 2 + 0.7 x 3 = 7.1 mm."""
+    prior = PopulationErrors(
+        mean_xyz_mm=(0.0,) * 3, systematic_sd_xyz_mm=(2.0,) * 3, random_sd_xyz_mm=(3.0,) * 3, patients=9
+    )
+
+    assert margin_needed_xyz_mm(believed_errors(None, prior)) == pytest.approx((7.1,) * 3)
+
+
+def test_where_patients_do_not_differ_the_patients_own_mean_is_not_believed() -> None:
+    """Sigma 0: it stays M, and the margin is |M| + 0.7 sigma, however far the patient's own fractions lie."""
+    prior = PopulationErrors(
+        mean_xyz_mm=(0.5,) * 3, systematic_sd_xyz_mm=(0.0,) * 3, random_sd_xyz_mm=(1.0,) * 3, patients=9
+    )
+    believed = believed_errors(patient_errors([(9.0, 9.0, 9.0)]), prior)
+
+    assert margin_needed_xyz_mm(believed) == pytest.approx((1.2,) * 3)

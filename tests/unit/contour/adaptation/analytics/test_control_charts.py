@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 
 from contour.adaptation.analytics.control_charts import (
@@ -37,6 +38,8 @@ def test_individuals_limits_are_those_of_nist_6_3_2_2() -> None:
     assert found.moving_range_upper == pytest.approx(3.267 * 16.9 / 9)
     assert (found.upper - found.centre) / found.moving_range_mean == pytest.approx(2.660, abs=5e-4)
     assert found.baseline_points == 10
+    assert found.centre == pytest.approx(np.mean(NIST_INDIVIDUALS))
+    assert found.moving_range_mean == pytest.approx(np.abs(np.diff(NIST_INDIVIDUALS)).mean())
 
 
 def test_nothing_is_out_of_control_in_nist_6_3_2_2() -> None:
@@ -78,7 +81,8 @@ def test_ewma_is_that_of_montgomery_example_9_2() -> None:
         (9.64, 10.36),
         (9.38, 10.62),
     ]
-    assert [place for place, point in enumerate(points) if point.value > point.upper] == [28, 29]
+    # Montgomery's points 29 and 30: the printed average at 28 is 10.5731, within 10.62
+    assert [place + 1 for place, point in enumerate(points) if point.value > point.upper] == [29, 30]
 
 
 def test_weight_one_is_the_individuals_chart() -> None:
@@ -231,3 +235,21 @@ def test_what_makes_no_sense_is_refused() -> None:
         with pytest.raises(InputError) as told:
             refused()
         assert told.value.reason == "BAD_VALUES"
+
+
+def test_the_exact_ewma_limits_of_nist_6_3_2_4_begin_at_the_weight_and_end_at_the_asymptote() -> None:
+    """0.3 x 3 x 2.0539 = 1.8485 at the first point; 3 x 2.0539 sqrt(0.3 / 1.7) = 2.5884 at last; by hand."""
+    points = ewma(NIST_EWMA, centre=50.0, sd=2.0539, weight=0.3).points
+
+    assert points[0].upper - 50.0 == pytest.approx(1.8485, abs=5e-5)
+    assert 50.0 - points[0].lower == pytest.approx(1.8485, abs=5e-5)
+    assert points[-1].upper - 50.0 == pytest.approx(2.5884, abs=5e-5)
+    reach = [point.upper for point in points]
+    assert reach == sorted(reach)
+
+
+def test_an_ewma_without_spread_has_limits_of_no_width() -> None:
+    points = ewma((1.0, 1.0, 2.0), centre=1.0, sd=0.0).points
+
+    assert {(point.lower, point.upper) for point in points} == {(1.0, 1.0)}
+    assert [point.value for point in points] == pytest.approx([1.0, 1.0, 1.2])

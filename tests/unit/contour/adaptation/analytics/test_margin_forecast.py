@@ -174,3 +174,28 @@ def test_what_makes_no_sense_is_refused() -> None:
         with pytest.raises(InputError) as told:
             refused()
         assert told.value.reason == "BAD_VALUES"
+
+
+def test_the_forecast_is_the_line_of_anscombes_first_set_and_its_band_by_hand() -> None:
+    """Slope 0.5001, intercept 3.0001: at 14 the line is at 10.001, so with 0.7 x 1 of sigma 10.70 mm are needed.
+
+    12 mm are exceeded where 3.0001 + 0.5001 n > 11.3: n = 17 (16.6). The line's SE at 17 is
+    1.2366 sqrt(1/11 + 64/110) = 1.0140, t(9) = 2.262: 11.502 +- 2.294. At 12 the upper edge is at
+    9.001 + 2.262 x 1.2366 sqrt(1/11 + 9/110) = 10.164, at 14 at 11.631: beyond 11.3 at 13 (10.881) not yet, 14 on.
+    """
+    numbers = [10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5]
+    values = (8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68)
+    found = forecast(numbers, [(value, 0.0, 0.0) for value in values], planned=(12.0, None, None))["LR"]
+
+    assert found.line is not None
+    assert (found.line.slope, found.line.intercept) == pytest.approx((0.5001, 3.0001), abs=5e-5)
+    assert found.needed_now_mm == pytest.approx(10.701, abs=1e-3)
+    assert (found.outlook, found.exceeded_at, found.earliest) == ("will be exceeded", 17, 14)
+    assert confidence_interval(found.line, 17.0) == pytest.approx((11.502 - 2.294, 11.502 + 2.294), abs=2e-3)
+
+
+def test_a_margin_of_nothing_is_exceeded_by_any_drift_and_by_none_without_one() -> None:
+    none = (0.0, 0.0, 0.0)
+    found = forecast([1, 2, 3, 4], [(0.1, 0.0, 0.0)] * 4, planned=none, sd=none)
+
+    assert [entry.outlook for entry in found.values()] == ["exceeded", "within the margin", "within the margin"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from contour.adaptation.analytics.setup_errors import (
@@ -176,3 +177,46 @@ def test_what_makes_no_sense_is_refused() -> None:
         with pytest.raises(InputError) as told:
             refused()
         assert told.value.reason == "BAD_VALUES"
+
+
+def test_population_is_that_of_four_patients_with_unlike_numbers_of_fractions_hand_worked() -> None:
+    """Hand-worked, in van Herk 2004's table: a column for each patient, each counting once.
+
+    patient      A: 1 2 3    B: -1 1    C: 4 4 6 6    D: -2
+    mean         2           0          5             (one fraction: left out)
+    variance     1           2          4/3
+    M = 7/3; Sigma^2 = (1/9 + 49/9 + 64/9) / 2 = 19/3; sigma^2 = (1 + 2 + 4/3) / 3 = 13/9.
+    """
+    patients = [along_each_axis(values) for values in ((1, 2, 3), (-1, 1), (4, 4, 6, 6), (-2,))]
+    found = population_errors(patients)
+
+    assert found is not None
+    assert found.mean_xyz_mm == pytest.approx((7 / 3, 7 / 3 - 10.0, -7 / 3))
+    assert found.systematic_sd_xyz_mm == pytest.approx((math.sqrt(19 / 3),) * 3)
+    assert found.random_sd_xyz_mm == pytest.approx((math.sqrt(13 / 9),) * 3)
+    assert found.patients == 3
+
+
+def test_numpy_finds_the_same_means_and_sds() -> None:
+    draw = np.random.default_rng(4)
+    courses = [draw.normal((1.0, -2.0, 0.5), (1.0, 3.0, 0.2), (count, 3)) for count in (2, 7, 33)]
+    found = population_errors([patient_errors([tuple(row) for row in shifts]) for shifts in courses])
+
+    assert found is not None
+    means = np.array([shifts.mean(axis=0) for shifts in courses])
+    assert found.mean_xyz_mm == pytest.approx(means.mean(axis=0))
+    assert found.systematic_sd_xyz_mm == pytest.approx(np.std(means, axis=0, ddof=1))
+    assert found.random_sd_xyz_mm == pytest.approx(
+        np.sqrt(np.mean([np.var(shifts, axis=0, ddof=1) for shifts in courses], axis=0))
+    )
+
+
+@pytest.mark.parametrize(
+    ("systematic_mm", "random_mm", "margin_mm"),
+    [(1.0, 0.0, 2.5), (0.0, 1.0, 0.7), (2.0, 3.0, 7.1), (0.0, 0.0, 0.0)],
+)
+def test_margin_is_two_and_a_half_sigma_and_seven_tenths_as_van_herk_2000_has_it(
+    systematic_mm: float, random_mm: float, margin_mm: float
+) -> None:
+    """doi:10.1016/S0360-3016(00)00518-6: 2.5 Sigma + 0.7 sigma; the figures are hand-worked."""
+    assert van_herk_margin_mm(systematic_mm, random_mm) == pytest.approx(margin_mm)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from contour.adaptation.analytics.trend import confidence_interval, fit_line, prediction_interval, volume_trend
 from contour.errors import InputError
@@ -54,6 +56,45 @@ def test_the_line_is_that_of_each_of_anscombes_quartet(x: tuple[float, ...], y: 
     assert fit.intercept == pytest.approx(3.00, abs=5e-3)
     assert fit.residual_sd == pytest.approx(1.2365, abs=1e-3)
     assert (fit.slope_low, fit.slope_high) == pytest.approx((0.500 - 2.262 * 0.118, 0.500 + 2.262 * 0.118), abs=1e-3)
+    assert fit.slope_differs_from_zero
+
+
+def test_the_line_is_that_of_anscombes_first_set_to_four_decimals() -> None:
+    """R's `lm(y1 ~ x1, anscombe)`: slope 0.5001, intercept 3.0001, slope's SE 0.1179, residual SE 1.237 on 9 df."""
+    fit = fit_line(*ANSCOMBE[0])
+
+    assert fit is not None
+    assert fit.slope == pytest.approx(0.5001, abs=5e-5)
+    assert fit.intercept == pytest.approx(3.0001, abs=5e-5)
+    assert (fit.slope_high - fit.slope) / 2.262157 == pytest.approx(0.1179, abs=5e-5)  # t, 9 degrees
+    assert fit.residual_sd == pytest.approx(1.237, abs=5e-4)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+@pytest.mark.parametrize(("x", "y"), [*ANSCOMBE, (NORRIS_X, NORRIS_Y), (EXPOSURE, MORTALITY)])
+def test_scipys_linregress_finds_the_same_line_and_the_same_interval(
+    x: tuple[float, ...], y: tuple[float, ...], confidence: float
+) -> None:
+    fit, judge = fit_line(x, y, confidence=confidence), stats.linregress(x, y)
+    reach = stats.t.ppf(0.5 + 0.5 * confidence, len(x) - 2) * judge.stderr
+
+    assert fit is not None
+    assert (fit.slope, fit.intercept) == pytest.approx((judge.slope, judge.intercept), rel=1e-8)
+    assert (fit.slope_low, fit.slope_high) == pytest.approx((judge.slope - reach, judge.slope + reach), rel=1e-8)
+    assert fit.residual_sd**2 * (len(x) - 2) == pytest.approx(
+        np.sum((np.array(y) - fit.intercept - fit.slope * np.array(x)) ** 2)
+    )
+    at_zero = stats.t.ppf(0.5 + 0.5 * confidence, len(x) - 2) * judge.intercept_stderr
+    assert confidence_interval(fit, 0.0) == pytest.approx((judge.intercept - at_zero, judge.intercept + at_zero))
+
+
+def test_gaps_do_not_move_an_exact_line_and_its_interval_has_no_width() -> None:
+    """By hand: y = 2 - x / 2 at 1, 2, 9 and 14."""
+    fit = fit_line((14.0, 1.0, 9.0, 2.0), (-5.0, 1.5, -2.5, 1.0))
+
+    assert fit is not None
+    assert (fit.slope, fit.intercept, fit.at(30.0)) == pytest.approx((-0.5, 2.0, -13.0))
+    assert (fit.slope_low, fit.slope_high) == pytest.approx((-0.5, -0.5))
     assert fit.slope_differs_from_zero
 
 

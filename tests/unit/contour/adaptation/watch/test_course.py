@@ -1,4 +1,4 @@
-"""A course is watched from what its fractions tell: nothing of refused ones, a gap for a gap, and the margin it needs."""
+"""A course is what its fractions tell: nothing of refused ones, a gap for a gap, and the margin it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shipped rules read, a site changes what it names, and whatever is wrong is refused in one line."""
+"""The shipped rules read, a site changes what it names, and what is wrong is refused with one line that names it."""
 
 from __future__ import annotations
 
