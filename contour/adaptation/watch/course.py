@@ -74,7 +74,7 @@ def watch_course(
     margins = _margins(used, names, site=site, rules=rules, others=others, planned_fractions=history.planned_fractions)
     volumes = tuple(_volume_watch(used, name) for name in names)
     triggers = find_triggers(history, rules, setup=setup, structures=structures, margins=margins, volumes=volumes)
-    sources = tell_sources(triggers, beyond, usable=len(used))
+    sources = tell_sources(triggers, beyond, usable=len(used), corrected_daily=rules.corrected_daily)
     return CourseWatch(
         site=site,
         attention=attention_of(triggers),

@@ -1,6 +1,7 @@
 """What moved: the patient, the set-up, the model or the scanner, each by its own evidence.
 
-patient   a target or organ moved beyond set-up, changed its volume, or outgrew its margin
+patient   a target or organ moved beyond set-up, changed its volume, or outgrew its margin (where set-up is corrected
+          each day: else the margin holds both, and says of neither that it moved)
 set-up    the shift of the patient as a whole left its control limits
 model     the network's confidence, or what reviewers change, left theirs over all patients
 scanner   HU, noise or slice step left theirs over all scans of the device
@@ -28,11 +29,16 @@ _RULES: tuple[tuple[Source, tuple[str, ...]], ...] = (
     ),
     ("set-up", ("setup_chart",)),
 )
+_OF_BOTH = ("margin_exceeded", "margin_forecast")
+"""Rules of a margin, which holds set-up too where that is not corrected."""
+
 _FEWEST = 3
 _MOST_TOLD = 3
 
 
-def tell_sources(triggers: Sequence[Trigger], beyond: Sequence[SourceWatch], *, usable: int) -> tuple[SourceWatch, ...]:
+def tell_sources(
+    triggers: Sequence[Trigger], beyond: Sequence[SourceWatch], *, usable: int, corrected_daily: bool = True
+) -> tuple[SourceWatch, ...]:
     """All four, in the order of the module's table.
 
     Args:
@@ -40,8 +46,10 @@ def tell_sources(triggers: Sequence[Trigger], beyond: Sequence[SourceWatch], *, 
         beyond: Of model and scanner, where they are watched; unknown elsewhere.
         usable: How many fractions were not refused; below three nothing is told of patient and set-up but what a rule
             found.
+        corrected_daily: Set-up is put right each day, so that a margin holds the patient alone.
     """
-    found = [_of_rules(source, [one for one in triggers if one.rule in rules], usable) for source, rules in _RULES]
+    told = [one for one in triggers if corrected_daily or one.rule not in _OF_BOTH]
+    found = [_of_rules(source, [one for one in told if one.rule in rules], usable) for source, rules in _RULES]
     known = {one.source: one for one in beyond}
     for source in ("model", "scanner"):
         missing = SourceWatch(source=source, state="unknown", since=None, evidence="not watched here")

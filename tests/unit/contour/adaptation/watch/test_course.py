@@ -268,6 +268,14 @@ def test_the_summary_names_setup_where_setup_jumped() -> None:
     assert found.attention == "watch"
 
 
+def test_where_setup_is_not_corrected_a_setup_that_outgrows_the_margin_is_not_told_of_the_patient() -> None:
+    found = watch(setup_drifts(20, by=(0.0, 0.0, 14.0)), UNCORRECTED)
+
+    assert "margin_exceeded" in {one.rule for one in found.triggers}
+    assert [one.source for one in found.sources if one.state == "moved"] == ["set-up"]
+    assert found.attention == "replan"
+
+
 def test_the_summary_names_the_patient_where_a_target_shrank() -> None:
     found = watch(target_shrinks(25, percent_a_fraction=1.2))
 

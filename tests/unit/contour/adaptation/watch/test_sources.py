@@ -38,6 +38,13 @@ def test_every_rule_accuses_a_source_or_counts_fractions() -> None:
     assert rules == {*PATIENT_RULES, "setup_chart", "refused", "missing"}
 
 
+@pytest.mark.parametrize("rule", ["margin_exceeded", "margin_forecast"])
+def test_where_setup_is_not_corrected_a_margin_accuses_neither_patient_nor_setup(rule: str) -> None:
+    found = tell_sources([trigger(rule)], (), usable=9, corrected_daily=False)
+
+    assert [one.state for one in found[:2]] == ["quiet", "quiet"]
+
+
 @pytest.mark.parametrize("rule", ["refused", "missing"])
 def test_a_fraction_that_is_not_there_accuses_nobody(rule: str) -> None:
     assert {one.state for one in tell_sources([trigger(rule)], (), usable=9)} == {"quiet", "unknown"}
