@@ -28,6 +28,7 @@ from tests.watched_courses import (
     setup_drifts,
     structure,
     target,
+    target_drifts,
     target_shrinks,
 )
 
@@ -205,6 +206,17 @@ def test_before_a_target_was_measured_its_margin_is_van_herks_of_the_prior() -> 
     assert margin.needed_xyz_mm == pytest.approx((3.7, 5.7, 5.15))
     assert margin.needed_points == ()
     assert {one.outlook for one in margin.forecasts} == {"not known"}
+
+
+def test_a_forecast_without_a_prior_adds_the_scatter_about_the_drifts_line_and_else_the_priors() -> None:
+    history = target_drifts(10, mm_a_fraction=0.4)
+    alone, known = (watch(history, others=others).margins[0].forecasts[0] for others in (None, KNOWN_SITE))
+
+    assert alone.line is not None
+    assert alone.line == known.line
+    assert 0.25 < alone.line.residual_sd < 0.5
+    assert alone.needed_now_mm == pytest.approx(alone.line.at(10.0) + 0.7 * alone.line.residual_sd)
+    assert known.needed_now_mm == pytest.approx(alone.line.at(10.0) + 0.7 * 1.0)
 
 
 def test_a_sites_own_margin_takes_the_place_of_the_plans() -> None:

@@ -147,14 +147,6 @@ def test_margin_forecast_does_not_fall_silent_because_the_last_fractions_were_re
     assert found.figure == 12.0
 
 
-def test_margin_forecast_without_a_prior_adds_the_scatter_about_the_line() -> None:
-    """The same drift with no scatter needs 0.4 n of 5 mm and crosses at 13; 0.7 sigma brings it to 12."""
-    (smooth,) = fired("margin_forecast", course_of(10, smooth_drift))
-    (scattered,) = fired("margin_forecast", target_drifts(10, mm_a_fraction=0.4))
-
-    assert (smooth.figure, scattered.figure) == (13.0, 12.0)
-
-
 def test_margin_forecast_is_silent_where_nothing_drifts() -> None:
     assert fired("margin_forecast", course_of(30)) == []
 
