@@ -7,7 +7,7 @@ does, the scanner moved.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from contour.adaptation.analytics.control_charts import ControlChart, baseline_of, watch_chart
@@ -24,6 +24,17 @@ _WORDS = {
     "noise_hu": "noise",
     "slice_step_mm": "slice step",
 }
+
+
+_LEAST_SD: dict[Figure, float] = {
+    "air_hu": 1.0,
+    "fat_hu": 2.0,
+    "muscle_hu": 1.0,
+    "noise_hu": 0.5,
+    "slice_step_mm": 0.01,
+}
+"""About a third of what patients and noise move a figure by (tests/unit/contour/adaptation/test_scan_quality.py): a
+scanner whose first scans happen to lie closer together is not held to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +108,8 @@ def _figure(name: Figure, scans: Sequence[ScanQuality], rules: WatchRules) -> De
     """To a hundredth of HU or mm: a step of 3 mm that a sum left at 2.9999999 did not move."""
     values = tuple(round(float(value), 2) for scan in scans if (value := getattr(scan, name)) is not None)
     baseline = baseline_of(values, first=rules.first_fractions, history=None)
+    if baseline is not None:
+        baseline = replace(baseline, sd=max(baseline.sd, _LEAST_SD[name]))
     return DeviceFigure(
         figure=name,
         values=values,

@@ -47,19 +47,19 @@ def test_a_scanner_in_control_is_quiet_and_every_figure_has_its_chart() -> None:
 
 
 def test_a_jump_in_the_hu_of_fat_is_told_with_the_scanners_name_and_its_limits() -> None:
-    """By hand: the first five have the mean -101 and the mean moving range (0.5 + 0.6 + 0.5 + 0.3) / 4: +-1.26 HU."""
-    devices = watch_scanners(scans(12, fat_hu=(-96.0,)), RULES)
+    """By hand: the first five have the mean -101; their own limits of +-1.26 HU are less than fat moves by itself."""
+    devices = watch_scanners(scans(12, fat_hu=(-92.0,)), RULES)
     found = scanner_source(devices, NAMED)
 
     assert found.state == "moved"
-    assert found.evidence.startswith("HU of fat of CBCT of Linac 2 is -96.0, expected -102.3 to -99.7 (")
+    assert found.evidence.startswith("HU of fat of CBCT of Linac 2 is -92.0, expected -107.0 to -95.0 (")
     assert "Nelson 1" in found.evidence
     assert "muscle" not in found.evidence
     assert "a1b2" in scanner_source(devices, RULES).evidence
 
 
 def test_a_slow_drift_within_the_limits_is_told_with_the_rule_that_saw_it() -> None:
-    devices = watch_scanners(scans(20, fat_hu=(-100.2, -100.1) * 6), RULES)
+    devices = watch_scanners(scans(20, fat_hu=(-98.1, -97.9) * 6), RULES)
     found = scanner_source(devices, RULES)
 
     assert found.state == "moved"
@@ -68,10 +68,16 @@ def test_a_slow_drift_within_the_limits_is_told_with_the_rule_that_saw_it() -> N
 
 
 def test_a_jump_that_was_put_right_again_is_no_longer_told() -> None:
-    back = scans(12, fat_hu=(-96.0, -101.1, -100.9, -101.1, -100.9, -101.1, -100.9))
+    back = scans(12, fat_hu=(-92.0, -101.1, -100.9, -101.1, -100.9, -101.1, -100.9))
 
     assert figure(back[:6], "fat_hu").is_out_of_control
     assert not figure(back, "fat_hu").is_out_of_control
+
+
+def test_a_scanner_is_not_held_to_less_than_patients_move_its_figures_by() -> None:
+    """Fat 1 HU off after first scans whose own limits are +-1.26 HU: EWMA would have told it."""
+    found = scanner_source(watch_scanners(scans(12, fat_hu=(-100.1, -99.9) * 3), RULES), RULES)
+    assert found.state == "quiet", found.evidence
 
 
 def test_a_scan_without_the_figure_is_left_out_of_it() -> None:
