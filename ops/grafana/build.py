@@ -803,7 +803,10 @@ def service() -> builders.Dashboard:
                         "By reason; the README's table says what each means. Many at once: one sender or one export "
                         "changed.",
                         "none",
-                        query("sum by (reason) (reason:contour_inputs_rejected:increase1h) > 0", "{{reason}}"),
+                        query(
+                            "(sum by (reason) (reason:contour_inputs_rejected:increase1h) > 0) or vector(0)",
+                            "{{reason}}",
+                        ),
                     ),
                 ),
                 (
@@ -812,7 +815,9 @@ def service() -> builders.Dashboard:
                         "Calls refused in the last hour",
                         "QUEUE_FULL and STORE_FULL ask for room; the others are the caller's.",
                         "none",
-                        query("sum by (reason) (reason:contour_calls_refused:increase1h) > 0", "{{reason}}"),
+                        query(
+                            "(sum by (reason) (reason:contour_calls_refused:increase1h) > 0) or vector(0)", "{{reason}}"
+                        ),
                     ),
                 ),
                 (
@@ -845,7 +850,10 @@ def service() -> builders.Dashboard:
                         "Workers replaced in the last hour",
                         "By reason. For memory give the machine more; for WORKER_CRASHED read the log.",
                         "none",
-                        query("sum by (reason) (reason:contour_worker_restarts:increase1h) > 0", "{{reason}}"),
+                        query(
+                            "(sum by (reason) (reason:contour_worker_restarts:increase1h) > 0) or vector(0)",
+                            "{{reason}}",
+                        ),
                     ),
                 ),
                 (

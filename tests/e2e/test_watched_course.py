@@ -19,6 +19,9 @@ from tests.e2e.server_process import ServerProcess, free_port, wait_until
 
 FRACTIONS, WRONG = 20, 14
 SETTINGS = CourseSettings(seed=2, fractions=FRACTIONS, scan=phantoms.COARSE, wrong_patient=WRONG)
+EXCEPT = {'contour_model_limit{model=~".*",figure="edit"}'}
+"""Limits of what is edited take six courses; here there are two."""
+
 PLANS = 7
 """Planning CTs, so that the model's control chart has more patients than it takes its limits from."""
 
@@ -189,7 +192,9 @@ def test_every_panel_of_every_dashboard_has_data(played, prometheus):
     wait_until(lambda: [value for _, value in ask(prometheus, known)] == [str(FRACTIONS)], 60.0)
     expressions = panel_expressions({**EVERYTHING, "course": course})
     assert len(expressions) > 30
-    empty = [f"{one.dashboard} / {one.panel}: {one.expr}" for one in expressions if not ask(prometheus, one.expr)]
+    asked = [one for one in expressions if one.expr not in EXCEPT]
+    assert len(asked) == len(expressions) - len(EXCEPT)
+    empty = [f"{one.dashboard} / {one.panel}: {one.expr}" for one in asked if not ask(prometheus, one.expr)]
     assert not empty, "\n".join(empty)
 
 
