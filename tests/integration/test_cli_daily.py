@@ -70,7 +70,7 @@ def test_a_fraction_gives_every_file_and_says_where(done):
     assert re.fullmatch(rf"(PASS|LOOK): {out}", run.stdout.splitlines()[-1])
     assert "Parotid_L" in run.stdout
     stages = [line.split()[0] for line in run.stderr.splitlines()]
-    assert stages[:5] == ["read", "rigid", "keypoints", "deformable", "inverse"]
+    assert stages[:6] == ["read", "scan", "rigid", "keypoints", "deformable", "inverse"]
 
 
 def test_every_object_conforms(last, judge):
