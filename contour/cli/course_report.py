@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.argument("course")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New or empty folder.")
 @click.option("--server", metavar="HOST:PORT", default=None, callback=address, help="Where the course is kept.")
-@click.option("--site", default=UNSPECIFIED, show_default=True, type=click.Choice(SITES), help="Of treatment.")
+@click.option(
+    "--site", metavar="SITE", default=UNSPECIFIED, type=click.Choice(SITES), help="Of treatment; a wrong one names all."
+)
 @click.option("--planned-fractions", default=None, type=click.IntRange(1, 200), help="How many there are to be.")
 @click.option(
     "--rules",

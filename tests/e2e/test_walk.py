@@ -295,7 +295,8 @@ def test_what_a_caller_sent_is_not_echoed(channel):
 
 
 def test_the_grpc_process_holds_no_network_library(shared_server):
-    assert not {"torch", "monai", "SimpleITK", "scipy", "matplotlib"} & set(shared_server.modules)
+    """scipy is there since courses are watched there: it is asked for statistics of reports, never given pixels."""
+    assert not {"torch", "monai", "SimpleITK", "matplotlib"} & set(shared_server.modules)
 
 
 def test_metrics_answer_on_their_own_address(shared_server, client, series):
