@@ -101,4 +101,4 @@ def test_models_come_from_the_folders_and_from_the_installation(client):
 
 
 def test_the_grpc_process_holds_no_network_library(server):
-    assert not {"torch", "monai", "SimpleITK", "scipy", "matplotlib"} & set(server.modules)
+    assert not {"torch", "monai", "SimpleITK", "matplotlib"} & set(server.modules)
