@@ -195,8 +195,14 @@ def report_from_json(form: Any) -> FractionReport:
 def _from_version_1(form: dict[str, Any]) -> dict[str, Any]:
     """Version 2 added the scan, what was drawn, and to each margin what was planned along each axis."""
     structures = form.get("structures")
-    for row in structures if isinstance(structures, list) else ():
-        margin = row.get("drift", {}).get("margin") if isinstance(row, dict) else None
-        if isinstance(margin, dict):
-            margin["planned_xyz_mm"] = None
-    return {**form, "scan": None, "drawn": None, "schema_version": SCHEMA_VERSION}
+    if isinstance(structures, list):
+        structures = [_row_from_version_1(row) for row in structures]
+    return {**form, "structures": structures, "scan": None, "drawn": None, "schema_version": SCHEMA_VERSION}
+
+
+def _row_from_version_1(row: Any) -> Any:
+    drift = row.get("drift") if isinstance(row, dict) else None
+    margin = drift.get("margin") if isinstance(drift, dict) else None
+    if drift is None or not isinstance(margin, dict):
+        return row
+    return {**row, "drift": {**drift, "margin": {**margin, "planned_xyz_mm": None}}}

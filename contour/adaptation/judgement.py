@@ -111,7 +111,10 @@ def judge_dose(row: DoseRow, limits: DoseLimits) -> tuple[Judgement, ...]:
     change = row.today_less_plan
     if change is None or row.plan is None:
         return ()
-    if read_target_name(row.name) is not None:
+    target = read_target_name(row.name)
+    if target is not None and target.kind == "PTV":
+        return ()  # a carried planning volume leaves the dose by design: that is what its margin is for
+    if target is not None:
         loss_percent = -100.0 * change.d95_gy / row.plan.d95_gy if row.plan.d95_gy > 0 else None
         return _beyond(
             (limits.target_d95_loss_percent, loss_percent, "TARGET_DOSE_LOSS", f"{row.name} loses {{}} % of its D95",

@@ -174,7 +174,9 @@ def _edits(histories: Sequence[CourseHistory]) -> list[ModelObservation]:
     return found
 
 
-def _urgency(one: WatchedCourse) -> tuple[int, float, str]:
-    """Gravest first, then by the share of the margin that is used up."""
+def _urgency(one: WatchedCourse) -> tuple[int, int, float, str]:
+    """Gravest first, then by how many rules of that level hold, then by the share of the margin that is used up."""
+    attention = one.watch.attention
+    rules = {trigger.rule for trigger in one.watch.triggers if trigger.level == attention}
     shares = [margin.share for margin in one.watch.margins if margin.share is not None]
-    return _GRAVITY.index(one.watch.attention), -max(shares, default=0.0), one.course.course_id
+    return _GRAVITY.index(attention), -len(rules), -max(shares, default=0.0), one.course.course_id

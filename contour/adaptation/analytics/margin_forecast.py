@@ -56,6 +56,11 @@ class MarginForecast:
     horizon: int
     line: LineFit | None
 
+    @property
+    def drifts_across(self) -> int | None:
+        """`exceeded_at` of a drift: None where the line's slope may as well be none."""
+        return self.exceeded_at if self.line is not None and self.line.slope_differs_from_zero else None
+
 
 def forecast_margins(
     fractions: Sequence[int],

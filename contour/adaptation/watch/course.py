@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from contour.adaptation.analytics.control_charts import Baseline, baseline_of, watch_chart
+from contour.adaptation.analytics.control_charts import Baseline, baseline_of, usual_sd_of_axes, watch_chart
 from contour.adaptation.analytics.margin_forecast import MarginForecast, forecast_margins
 from contour.adaptation.analytics.setup_errors import (
     BelievedErrors,
@@ -34,6 +35,7 @@ from contour.adaptation.watch.values import (
     SETUP,
     AxisWatch,
     CourseWatch,
+    Crossing,
     MarginWatch,
     Point,
     ShiftWatch,
@@ -67,14 +69,15 @@ def watch_course(
     """
     used = [fraction for fraction in history.fractions if fraction.report.verdict != "REFUSE"]
     names = _names(used)
-    setup = _shift_watch(SETUP, setup_shifts(used), rules, None if others is None else others.setup_charts)
+    setup = _shift_watch(SETUP, setup_shifts(used), rules, _setup_usual(others))
     structures = tuple(
-        _shift_watch(name, structure_shifts(used, name), rules, _target_charts(others, name)) for name in names
+        _shift_watch(name, structure_shifts(used, name), rules, _target_usual(others, name)) for name in names
     )
     margins = _margins(used, names, site=site, rules=rules, others=others, planned_fractions=history.planned_fractions)
     volumes = tuple(_volume_watch(used, name) for name in names)
     triggers = find_triggers(history, rules, setup=setup, structures=structures, margins=margins, volumes=volumes)
-    sources = tell_sources(triggers, beyond, usable=len(used), corrected_daily=rules.corrected_daily)
+    off = [rule.name for rule in rules.rules if rule.level == "off"]
+    sources = tell_sources(triggers, beyond, usable=len(used), corrected_daily=rules.corrected_daily, off=off)
     return CourseWatch(
         site=site,
         attention=attention_of(triggers),
@@ -150,15 +153,20 @@ def _is_planning_volume(name: str) -> bool:
     return (target is not None and target.kind == "PTV") or describe_structure(name).interpreted_type == "EXTERNAL"
 
 
-def _shift_watch(
-    what: str, shifts: Shifts, rules: WatchRules, charts: tuple[Baseline, Baseline, Baseline] | None
-) -> ShiftWatch:
+def _shift_watch(what: str, shifts: Shifts, rules: WatchRules, usual: _Usual) -> ShiftWatch:
     running = running_errors([shift for _, shift in shifts]) if shifts else ()
+    first = rules.first_fractions
+    of_axes = usual_sd_of_axes([[shift[n] for _, shift in shifts] for n in range(3)], first=first)
     axes: list[AxisWatch] = []
     for n, axis in enumerate(AXES):
         points = tuple(Point(fraction=number, value=shift[n]) for number, shift in shifts)
         values = [point.value for point in points]
-        baseline = baseline_of(values, first=rules.first_fractions, history=None if charts is None else charts[n])
+        baseline = baseline_of(
+            values,
+            first=first,
+            history=None if usual.charts is None else usual.charts[n],
+            usual_sd=of_axes if usual.random_sd_xyz_mm is None else usual.random_sd_xyz_mm[n],
+        )
         axes.append(
             AxisWatch(
                 axis=axis,
@@ -171,8 +179,26 @@ def _shift_watch(
     return ShiftWatch(what=what, axes=(axes[0], axes[1], axes[2]))
 
 
-def _target_charts(others: SiteHistory | None, name: str) -> tuple[Baseline, Baseline, Baseline] | None:
-    return others.target_charts if others is not None and _is_target(name) else None
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """What the site's other courses say of a chart: limits for one fraction, and how far one patient strays."""
+
+    charts: tuple[Baseline, Baseline, Baseline] | None = None
+    random_sd_xyz_mm: Triple | None = None
+
+
+def _setup_usual(others: SiteHistory | None) -> _Usual:
+    if others is None:
+        return _Usual()
+    known = others.setup if others.prior is not None else None
+    return _Usual(others.setup_charts, None if known is None else known.random_sd_xyz_mm)
+
+
+def _target_usual(others: SiteHistory | None, name: str) -> _Usual:
+    """A margin holds set-up too where that is not corrected; then the site's targets stray by more than a target."""
+    if others is None or not _is_target(name):
+        return _Usual()
+    return _Usual(others.target_charts, None if others.prior is None else others.prior.random_sd_xyz_mm)
 
 
 def _margins(
@@ -198,10 +224,11 @@ def _margins(
                 target=name,
                 planned_xyz_mm=planned,
                 planned_from="" if planned is None else "plan" if told_by == "plan" else "site",
-                needed_xyz_mm=_needed(_believed(shifts, len(shifts), prior)),
-                needed_points=_shares(shifts, prior, planned),
+                needed_xyz_mm=_needed(_believed(shifts, len(shifts), prior, rules)),
+                needed_points=_shares(shifts, prior, planned, rules),
                 prior_courses=0 if prior is None else prior.patients,
                 forecasts=_forecasts(shifts, prior, planned, planned_fractions),
+                crossings=_crossings(shifts, prior, planned, planned_fractions),
             )
         )
     return tuple(sorted(found, key=lambda one: _least(one.planned_xyz_mm)))
@@ -225,14 +252,16 @@ def _least(planned_xyz_mm: Triple | None) -> float:
     return float("inf") if planned_xyz_mm is None else min(planned_xyz_mm)
 
 
-def _believed(shifts: Shifts, count: int, prior: PopulationErrors | None) -> BelievedErrors | None:
+def _believed(
+    shifts: Shifts, count: int, prior: PopulationErrors | None, rules: WatchRules
+) -> BelievedErrors | None:
     own = patient_errors([shift for _, shift in shifts[:count]]) if count else None
-    return _alone(own) if prior is None else believed_errors(own, prior)
+    return _alone(own, rules.first_fractions) if prior is None else believed_errors(own, prior)
 
 
-def _alone(own: PatientErrors | None) -> BelievedErrors | None:
-    """Without other courses a patient's own figures stand alone, from three fractions on."""
-    if own is None or own.sd_xyz_mm is None or own.fractions < _FEWEST_ALONE:
+def _alone(own: PatientErrors | None, fewest: int) -> BelievedErrors | None:
+    """Without other courses a patient's own figures stand alone, from as many fractions on as a chart's limits take."""
+    if own is None or own.sd_xyz_mm is None or own.fractions < fewest:
         return None
     lr, ap, si = (sd / math.sqrt(own.fractions) for sd in own.sd_xyz_mm)
     return BelievedErrors(
@@ -247,13 +276,15 @@ def _needed(believed: BelievedErrors | None) -> Triple | None:
     return None if believed is None else margin_needed_xyz_mm(believed)
 
 
-def _shares(shifts: Shifts, prior: PopulationErrors | None, planned: Triple | None) -> tuple[Point, ...]:
+def _shares(
+    shifts: Shifts, prior: PopulationErrors | None, planned: Triple | None, rules: WatchRules
+) -> tuple[Point, ...]:
     """After each fraction the largest share of needed in planned; a planned margin of nothing is exceeded by any."""
     if planned is None:
         return ()
     found = []
     for count, (number, _) in enumerate(shifts, start=1):
-        needed = _needed(_believed(shifts, count, prior))
+        needed = _needed(_believed(shifts, count, prior, rules))
         if needed is not None:
             share = max(n / max(p, _LEAST_MARGIN_MM) for n, p in zip(needed, planned, strict=True))
             found.append(Point(fraction=number, value=share))
@@ -261,7 +292,6 @@ def _shares(shifts: Shifts, prior: PopulationErrors | None, planned: Triple | No
 
 
 _LEAST_MARGIN_MM = 0.1
-_FEWEST_ALONE = 3
 
 
 def _forecasts(
@@ -278,6 +308,22 @@ def _forecasts(
         random_sd_xyz_mm=_scatter(shifts) if prior is None else prior.random_sd_xyz_mm,
         planned_fractions=max(1, last, planned_fractions or last),
     )
+
+
+def _crossings(
+    shifts: Shifts, prior: PopulationErrors | None, planned: Triple | None, planned_fractions: int | None
+) -> tuple[Crossing, ...]:
+    """What was forecast after each fraction; a slope that may as well be none forecasts nothing."""
+    return tuple(
+        Crossing(fraction=shifts[count - 1][0], exceeded_at=_three(one.drifts_across for one in forecast))
+        for count in range(1, len(shifts) + 1)
+        if (forecast := _forecasts(shifts[:count], prior, planned, planned_fractions))
+    )
+
+
+def _three(values: Iterable[int | None]) -> tuple[int | None, int | None, int | None]:
+    lr, ap, si = values
+    return lr, ap, si
 
 
 def _scatter(shifts: Shifts) -> Triple:

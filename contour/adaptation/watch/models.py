@@ -21,6 +21,8 @@ Figure = Literal["confidence", "edit"]
 _FIGURES: tuple[Figure, ...] = ("confidence", "edit")
 _WORDS = {"confidence": "predicted Dice", "edit": "Dice of what was drawn and what was approved"}
 _SURE = 0.01
+_NEWS = 30
+"""Patients of a new version after which its change is no news: its own chart goes on from there."""
 _FEWEST = 3
 
 
@@ -59,6 +61,11 @@ class VersionChange:
     def is_sure(self) -> bool:
         """The two differ at the level of 1 %."""
         return self.p_value is not None and self.p_value < _SURE
+
+    @property
+    def is_news(self) -> bool:
+        """Sure, and the version is still new."""
+        return self.is_sure and self.patients_after <= _NEWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +113,7 @@ def model_source(models: Sequence[ModelWatch]) -> SourceWatch:
         return SourceWatch(source="model", state="unknown", since=None, evidence="too few patients to tell")
     told = []
     for one in charted:
-        if one.change is not None and one.change.is_sure:
+        if one.change is not None and one.change.is_news:
             told.append(
                 f"{_WORDS[one.figure]} of {one.model} went from {one.change.before:.3f} to {one.change.after:.3f} with "
                 f"version {one.version}"

@@ -107,7 +107,7 @@ def scanner_source(devices: Sequence[DeviceWatch], rules: WatchRules) -> SourceW
 def _figure(name: Figure, scans: Sequence[ScanQuality], rules: WatchRules) -> DeviceFigure:
     """To a hundredth of HU or mm: a step of 3 mm that a sum left at 2.9999999 did not move."""
     values = tuple(round(float(value), 2) for scan in scans if (value := getattr(scan, name)) is not None)
-    baseline = baseline_of(values, first=rules.first_fractions, history=None)
+    baseline = baseline_of(values, first=rules.first_fractions, history=None, usual_sd=_LEAST_SD[name])
     if baseline is not None:
         baseline = replace(baseline, sd=max(baseline.sd, _LEAST_SD[name]))
     return DeviceFigure(

@@ -9,7 +9,7 @@ scanner   HU, noise or slice step left theirs over all scans of the device
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from contour.adaptation.watch.values import Source, SourceWatch, Trigger
 
@@ -37,7 +37,12 @@ _MOST_TOLD = 3
 
 
 def tell_sources(
-    triggers: Sequence[Trigger], beyond: Sequence[SourceWatch], *, usable: int, corrected_daily: bool = True
+    triggers: Sequence[Trigger],
+    beyond: Sequence[SourceWatch],
+    *,
+    usable: int,
+    corrected_daily: bool = True,
+    off: Collection[str] = (),
 ) -> tuple[SourceWatch, ...]:
     """All four, in the order of the module's table.
 
@@ -47,9 +52,13 @@ def tell_sources(
         usable: How many fractions were not refused; below three nothing is told of patient and set-up but what a rule
             found.
         corrected_daily: Set-up is put right each day, so that a margin holds the patient alone.
+        off: Rules that the site does not apply; a source without any rule is unknown.
     """
     told = [one for one in triggers if corrected_daily or one.rule not in _OF_BOTH]
-    found = [_of_rules(source, [one for one in told if one.rule in rules], usable) for source, rules in _RULES]
+    found = [
+        _of_rules(source, [one for one in told if one.rule in rules], usable, applied=not set(rules) <= set(off))
+        for source, rules in _RULES
+    ]
     known = {one.source: one for one in beyond}
     for source in ("model", "scanner"):
         missing = SourceWatch(source=source, state="unknown", since=None, evidence="not watched here")
@@ -57,7 +66,9 @@ def tell_sources(
     return tuple(found)
 
 
-def _of_rules(source: Source, triggers: Sequence[Trigger], usable: int) -> SourceWatch:
+def _of_rules(source: Source, triggers: Sequence[Trigger], usable: int, *, applied: bool) -> SourceWatch:
+    if not applied:
+        return SourceWatch(source=source, state="unknown", since=None, evidence="all its rules are off")
     if triggers:
         told = [one.evidence for one in triggers[:_MOST_TOLD]]
         more = f"; and {len(triggers) - _MOST_TOLD} more" if len(triggers) > _MOST_TOLD else ""

@@ -75,15 +75,17 @@ def _margin_exceeded(rule: Rule, seen: _Evidence) -> Iterator[Trigger]:
 def _margin_forecast(rule: Rule, seen: _Evidence) -> Iterator[Trigger]:
     within = rule.count("fractions")
     for margin in seen.margins:
-        for one in margin.forecasts:
-            if one.exceeded_at is None or one.exceeded_at > seen.last + within:
+        for n, one in enumerate(margin.forecasts):
+            told_at = [(crossing.fraction, crossing.exceeded_at[n]) for crossing in margin.crossings]
+            since = _held_since([(number, at is not None and at <= number + within) for number, at in told_at])
+            if since is None or one.exceeded_at is None:
                 continue
             told = "has exceeded" if one.outlook == "exceeded" else "will exceed"
             band = f"{one.earliest or '?'} to {one.latest or f'beyond {one.horizon}'}"
             yield Trigger(
                 rule=rule.name,
                 level=rule.level,
-                since=min(one.exceeded_at, seen.last),
+                since=since,
                 structure=margin.target,
                 axis=one.axis,
                 figure=float(one.exceeded_at),

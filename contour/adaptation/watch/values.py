@@ -72,6 +72,14 @@ class ShiftWatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """What was forecast after a fraction: where a drift along LR, AP and SI exceeds the margin; None: nowhere."""
+
+    fraction: int
+    exceeded_at: tuple[int | None, int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarginWatch:
     """The margin that a target needs against the one it was given.
 
@@ -84,6 +92,7 @@ class MarginWatch:
             known.
         prior_courses: How many courses of the site stand behind the prior; 0 for none.
         forecasts: One for each axis; empty while too little is known, or without a planned margin.
+        crossings: What was forecast after each fraction.
     """
 
     target: str
@@ -93,6 +102,7 @@ class MarginWatch:
     needed_points: tuple[Point, ...]
     prior_courses: int
     forecasts: tuple[MarginForecast, ...]
+    crossings: tuple[Crossing, ...] = ()
 
     @property
     def share(self) -> float | None:

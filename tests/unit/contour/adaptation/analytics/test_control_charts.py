@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from contour.adaptation.analytics.control_charts import (
     ewma,
     individuals_limits,
     nelson_signals,
+    usual_sd_of_axes,
     watch_chart,
 )
 from contour.errors import InputError
@@ -161,6 +163,53 @@ def test_the_first_fractions_are_the_baseline_and_before_them_the_sites_history(
     assert baseline_of((1.0, 2.0), first=3, history=AROUND_ZERO) is AROUND_ZERO
     assert baseline_of((1.0, 2.0), first=3, history=None) is None
     assert baseline_of((), first=2, history=None) is None
+
+
+def test_limits_from_five_values_lie_at_students_t_about_a_centre_that_may_be_off() -> None:
+    """By hand: 1 3 2 4 0 has the mean 2 and moving ranges 2 1 2 4, so an SD of 2.25 / 1.128; t with 4 is 6.620."""
+    baseline = baseline_of((1.0, 3.0, 2.0, 4.0, 0.0), first=5, history=None)
+    assert baseline is not None
+    sd = 2.25 / 1.128
+
+    assert (baseline.sd, baseline.freedom) == (pytest.approx(sd), 4.0)
+    assert baseline.width == pytest.approx(6.620, abs=5e-4)
+    chart = watch_chart((1.0, 3.0, 2.0, 4.0, 0.0), baseline)
+    assert chart.individuals.upper == pytest.approx(2.0 + 6.6202 * sd * math.sqrt(1.2), abs=1e-3)
+    assert chart.ewma.points[-1].upper < 2.0 + 6.6203 * sd * math.sqrt(0.2 / 1.8 + 0.2)
+    assert Baseline(centre=0.0, sd=1.0, points=5, source="first fractions", freedom=1e9).width == pytest.approx(3.0)
+
+
+def test_what_is_known_of_a_sites_patients_steadies_the_limits() -> None:
+    """By hand: variances 3.979 with 4 and 1 with 5 degrees of freedom."""
+    baseline = baseline_of((1.0, 3.0, 2.0, 4.0, 0.0), first=5, history=None, usual_sd=1.0)
+    assert baseline is not None
+
+    assert baseline.sd == pytest.approx(math.sqrt((4 * (2.25 / 1.128) ** 2 + 5 * 1.0) / 9))
+    assert (baseline.freedom, baseline.width) == (9.0, pytest.approx(4.094, abs=1e-3))
+
+
+def test_the_axes_of_one_patient_tell_how_far_it_strays() -> None:
+    still, wide, short = (0.0, 0.0, 0.0), (0.0, 2.256, 0.0), (1.0,)
+
+    assert usual_sd_of_axes([still, wide, still], first=3) == pytest.approx(math.sqrt(4.0 / 3.0))
+    assert usual_sd_of_axes([still, wide, short], first=3) == pytest.approx(math.sqrt(2.0))
+    assert usual_sd_of_axes([short, short, short], first=3) is None
+
+
+def test_a_course_of_noise_alone_seldom_raises_an_alarm() -> None:
+    """Of 300 charts of 20 fractions; limits that took five values for known gave a signal in half of them."""
+    noise = np.random.default_rng(5).normal(size=(300, 20)).tolist()
+
+    def alarms(known: bool) -> int:
+        found = 0
+        for values in noise:
+            baseline = baseline_of(values, first=5, history=None)
+            assert baseline is not None
+            found += bool(watch_chart(values, replace(baseline, freedom=None) if known else baseline).signals)
+        return found
+
+    assert alarms(known=True) > 120
+    assert alarms(known=False) < 45
 
 
 def test_one_jump_is_told_by_the_moving_range_with_both_its_points() -> None:

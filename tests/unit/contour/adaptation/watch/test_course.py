@@ -174,17 +174,19 @@ def test_where_setup_stays_and_is_not_known_there_is_no_sum() -> None:
     assert [n for n, _ in margin_shifts(history.fractions, "CTV_7000", RULES)] == [1, 2]
 
 
-def test_without_a_prior_the_needed_margin_is_the_patients_own_from_the_third_fraction_on_by_hand() -> None:
-    """LR 1 2 3: mean 2, SD 1, so 2 + 2.5 / sqrt(3) + 0.7 = 4.143 of 5 mm; AP 0 -2 2: 0 + 2.5 x 2 / sqrt(3) + 1.4."""
-    shifts: tuple[Triple, ...] = ((1.0, 0.0, 0.0), (2.0, -2.0, 0.0), (3.0, 2.0, 0.0))
+def test_without_a_prior_the_needed_margin_is_the_patients_own_from_the_fifth_fraction_on_by_hand() -> None:
+    """LR 1 1 2 3 3: mean 2, SD 1, so 2 + 2.5 / sqrt(5) + 0.7 = 3.818 of 5 mm; AP SD 2: 2.5 x 2 / sqrt(5) + 1.4."""
+    shifts: tuple[Triple, ...] = (
+        (1.0, 2.0, 0.0), (1.0, -2.0, 0.0), (2.0, 0.0, 0.0), (3.0, -2.0, 0.0), (3.0, 2.0, 0.0),
+    )  # fmt: skip
     days = [fraction(n, target(shift, planned_xyz_mm=(5.0, 8.0, 5.0))) for n, shift in enumerate(shifts, start=4)]
     (margin,) = watch(course(days)).margins
 
-    assert margin.needed_xyz_mm == pytest.approx((2.0 + 2.5 / math.sqrt(3) + 0.7, 5.0 / math.sqrt(3) + 1.4, 0.0))
-    assert [point.fraction for point in margin.needed_points] == [6]
-    assert margin.share == pytest.approx((2.0 + 2.5 / math.sqrt(3) + 0.7) / 5.0)
+    assert margin.needed_xyz_mm == pytest.approx((2.0 + 2.5 / math.sqrt(5) + 0.7, 5.0 / math.sqrt(5) + 1.4, 0.0))
+    assert [point.fraction for point in margin.needed_points] == [8]
+    assert margin.share == pytest.approx((2.0 + 2.5 / math.sqrt(5) + 0.7) / 5.0)
     assert (margin.prior_courses, margin.planned_from) == (0, "plan")
-    (fewer,) = watch(course(days[:2])).margins
+    (fewer,) = watch(course(days[:4])).margins
     assert (fewer.needed_xyz_mm, fewer.needed_points, fewer.share) == (None, (), None)
 
 
