@@ -128,3 +128,4 @@ def test_dose_is_judged_by_what_targets_lose_and_organs_gain() -> None:
         "ORGAN_DOSE_GAIN"
     ]
     assert judge_dose(replace(target, today_less_plan=None), LIMITS.dose) == ()
+    assert judge_dose(replace(target, name="PTV_7000"), LIMITS.dose) == ()

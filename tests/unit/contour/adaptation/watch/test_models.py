@@ -58,6 +58,13 @@ def test_a_new_version_is_charted_by_its_own_patients_and_compared_with_the_one_
     assert "from 0.850 to 0.900 with version 2" in model_source([found]).evidence
 
 
+def test_a_change_of_version_is_no_news_once_the_new_one_has_its_own_chart() -> None:
+    def state(patients: int) -> str:
+        return model_source([only([*told(steady(8)), *told(steady(patients, around=0.9), version="2")])]).state
+
+    assert [state(30), state(31)] == ["moved", "quiet"]
+
+
 def test_the_test_of_a_change_is_welchs_of_scipy_on_the_values_themselves() -> None:
     before, after = steady(9), [0.86, 0.80, 0.91, 0.77, 0.88]
     change = only([*told(before), *told(after, version="2")]).change

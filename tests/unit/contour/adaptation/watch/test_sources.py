@@ -90,3 +90,10 @@ def test_attention_is_the_gravest_level() -> None:
     assert attention_of([]) == "ok"
     assert attention_of([trigger("missing")]) == "watch"
     assert attention_of([trigger("missing"), trigger("coverage", level="replan")]) == "replan"
+
+
+def test_a_source_whose_rules_are_all_off_is_not_called_quiet() -> None:
+    patient, setup, *_ = tell_sources([], (), usable=9, off=["setup_chart", "coverage"])
+
+    assert (setup.state, setup.evidence) == ("unknown", "all its rules are off")
+    assert patient.state == "quiet"
