@@ -21,6 +21,7 @@ def main() -> int:
         model_folders=tuple(Path(folder) for folder in wanted["model_folders"]),
         default_model=wanted["default_model"],
         grace_s=wanted["grace_s"],
+        watch_rules=Path(wanted["watch_rules"]) if "watch_rules" in wanted else None,
         limits=ServerLimits(**wanted["limits"]),
     )
 

@@ -35,9 +35,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    running = ServerProcess(
-        tmp_path_factory.mktemp("watched"), runner="", default_model=DEFAULT_MODEL, env={"OMP_NUM_THREADS": "2"}
-    ).start()
+    """Of a clinic that leaves the set-up as it is, so that a margin has to hold its drift."""
+    home = tmp_path_factory.mktemp("watched")
+    running = ServerProcess(home, runner="", default_model=DEFAULT_MODEL, env={"OMP_NUM_THREADS": "2"})
+    (home / "watch.toml").write_text("correction.daily = false\n", encoding="utf-8")
+    running.settings["watch_rules"] = str(home / "watch.toml")
+    running.start()
     yield running
     running.end()
 
@@ -144,6 +147,14 @@ def test_the_drift_of_the_set_up_is_found_after_it_began(watched):
     setup = next(source for source in watch.sources if source.source == "set-up")
     assert setup.state == "moved"
     assert setup.since >= 6
+
+
+def test_the_drift_outgrows_the_margin_and_the_forecast_says_so(watched):
+    _, watch = watched
+    told = {(one.rule, one.axis) for one in watch.triggers}
+    assert {("margin_forecast", "AP"), ("margin_exceeded", "")} & told
+    crossings = [one.exceeded_at for margin in watch.margins for one in margin.forecasts if one.axis == "AP"]
+    assert any(9 <= one <= FRACTIONS for one in crossings)
 
 
 def test_the_target_and_the_glands_shrink_at_a_rate(watched):

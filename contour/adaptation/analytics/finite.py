@@ -52,3 +52,9 @@ def at_least_zero(values: Iterable[float], name: str) -> tuple[float, ...]:
 def mean_of(values: Sequence[float]) -> float:
     """The mean, never outside the values: the mean of equal values is that value to the last bit."""
     return min(max(math.fsum(values) / len(values), min(values)), max(values))
+
+
+def sd_of(numbers: Sequence[float]) -> float:
+    """Their standard deviation with n - 1; of two or more that are finite."""
+    mean = mean_of(numbers)
+    return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1))

@@ -56,11 +56,6 @@ class MarginForecast:
     horizon: int
     line: LineFit | None
 
-    @property
-    def drifts_across(self) -> int | None:
-        """`exceeded_at` of a drift: None where the line's slope may as well be none."""
-        return self.exceeded_at if self.line is not None and self.line.slope_differs_from_zero else None
-
 
 def forecast_margins(
     fractions: Sequence[int],
@@ -104,6 +99,38 @@ def forecast_margins(
             horizon=horizon,
         )
         for axis, values, planned, sd in zip(AXES, along, planned_margin_xyz_mm, random_sd, strict=True)
+    )
+
+
+def drift_crossing(
+    fractions: Sequence[int],
+    shifts_mm: Sequence[float],
+    *,
+    planned_mm: float,
+    random_sd_mm: float | None,
+    planned_fractions: int,
+) -> int | None:
+    """`exceeded_at` along one axis, of a drift: None where the line's slope may as well be none.
+
+    Args:
+        fractions: As for `forecast_margins`.
+        shifts_mm: Along the axis.
+        planned_mm: CTV to PTV.
+        random_sd_mm: sigma; None: the scatter about the line.
+        planned_fractions: How many there are to be.
+
+    Raises:
+        InputError: as `fit_line` (BAD_VALUES).
+    """
+    line = _line(fractions, shifts_mm, 0.95)
+    if line is None or not line.slope_differs_from_zero:
+        return None
+    random_mm = RANDOM_WEIGHT * (line.residual_sd if random_sd_mm is None else random_sd_mm)
+    return _first_beyond(
+        lambda fraction: abs(line.at(fraction)) + random_mm > planned_mm,
+        min(fractions),
+        max(fractions),
+        max(planned_fractions, *fractions),
     )
 
 

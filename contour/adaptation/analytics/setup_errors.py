@@ -18,11 +18,10 @@ References:
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from contour.adaptation.analytics.finite import at_least_zero, finite_numbers, finite_triples, mean_of
+from contour.adaptation.analytics.finite import at_least_zero, finite_numbers, finite_triples, mean_of, sd_of
 from contour.errors import InputError
 from registration.grid import Triple
 
@@ -120,7 +119,7 @@ def patient_errors(shifts_xyz_mm: Sequence[Triple]) -> PatientErrors:
     along = tuple(zip(*shifts, strict=True))
     return PatientErrors(
         mean_xyz_mm=_triple(mean_of(values) for values in along),
-        sd_xyz_mm=None if len(shifts) < 2 else _triple(statistics.stdev(values) for values in along),
+        sd_xyz_mm=None if len(shifts) < 2 else _triple(sd_of(values) for values in along),
         fractions=len(shifts),
     )
 
@@ -146,7 +145,7 @@ def population_errors(patients: Sequence[PatientErrors]) -> PopulationErrors | N
     means = tuple(zip(*(patient.mean_xyz_mm for patient, _ in spreads), strict=True))
     return PopulationErrors(
         mean_xyz_mm=_triple(mean_of(values) for values in means),
-        systematic_sd_xyz_mm=_triple(statistics.stdev(values) for values in means),
+        systematic_sd_xyz_mm=_triple(sd_of(values) for values in means),
         random_sd_xyz_mm=_triple(
             math.sqrt(mean_of([sd * sd for sd in values]))
             for values in zip(*(spread for _, spread in spreads), strict=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from contour.adaptation.analytics.control_charts import Baseline, baseline_of, usual_sd_of_axes, watch_chart
-from contour.adaptation.analytics.margin_forecast import MarginForecast, forecast_margins
+from contour.adaptation.analytics.margin_forecast import MarginForecast, drift_crossing, forecast_margins
 from contour.adaptation.analytics.setup_errors import (
     BelievedErrors,
     PatientErrors,
@@ -252,9 +252,7 @@ def _least(planned_xyz_mm: Triple | None) -> float:
     return float("inf") if planned_xyz_mm is None else min(planned_xyz_mm)
 
 
-def _believed(
-    shifts: Shifts, count: int, prior: PopulationErrors | None, rules: WatchRules
-) -> BelievedErrors | None:
+def _believed(shifts: Shifts, count: int, prior: PopulationErrors | None, rules: WatchRules) -> BelievedErrors | None:
     own = patient_errors([shift for _, shift in shifts[:count]]) if count else None
     return _alone(own, rules.first_fractions) if prior is None else believed_errors(own, prior)
 
@@ -314,16 +312,23 @@ def _crossings(
     shifts: Shifts, prior: PopulationErrors | None, planned: Triple | None, planned_fractions: int | None
 ) -> tuple[Crossing, ...]:
     """What was forecast after each fraction; a slope that may as well be none forecasts nothing."""
+    if planned is None:
+        return ()
+    numbers = [number for number, _ in shifts]
+
+    def along(axis: int, count: int) -> int | None:
+        return drift_crossing(
+            numbers[:count],
+            [shift[axis] for _, shift in shifts[:count]],
+            planned_mm=max(0.0, planned[axis]),
+            random_sd_mm=None if prior is None else prior.random_sd_xyz_mm[axis],
+            planned_fractions=planned_fractions or 1,
+        )
+
     return tuple(
-        Crossing(fraction=shifts[count - 1][0], exceeded_at=_three(one.drifts_across for one in forecast))
+        Crossing(fraction=numbers[count - 1], exceeded_at=(along(0, count), along(1, count), along(2, count)))
         for count in range(1, len(shifts) + 1)
-        if (forecast := _forecasts(shifts[:count], prior, planned, planned_fractions))
     )
-
-
-def _three(values: Iterable[int | None]) -> tuple[int | None, int | None, int | None]:
-    lr, ap, si = values
-    return lr, ap, si
 
 
 def _scatter(shifts: Shifts) -> Triple:

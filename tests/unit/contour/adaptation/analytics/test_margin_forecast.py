@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 
-from contour.adaptation.analytics.margin_forecast import MarginForecast, forecast_margins
+from contour.adaptation.analytics.margin_forecast import MarginForecast, drift_crossing, forecast_margins
 from contour.adaptation.analytics.trend import confidence_interval
 from contour.errors import InputError
 from registration.grid import Triple
@@ -199,3 +200,20 @@ def test_a_margin_of_nothing_is_exceeded_by_any_drift_and_by_none_without_one() 
     found = forecast([1, 2, 3, 4], [(0.1, 0.0, 0.0)] * 4, planned=none, sd=none)
 
     assert [entry.outlook for entry in found.values()] == ["exceeded", "within the margin", "within the margin"]
+
+
+def test_a_drift_crosses_where_its_forecast_says_and_scatter_alone_nowhere() -> None:
+    noise = np.random.default_rng(3)
+    numbers = list(range(1, 13))
+    for slope in (0.0, 0.4, -0.4):
+        shifts = (slope * np.array(numbers) + noise.normal(0.0, 0.3, 12)).tolist()
+        crossing = drift_crossing(numbers, shifts, planned_mm=5.0, random_sd_mm=0.3, planned_fractions=30)
+        forecast, *_ = forecast_margins(
+            numbers,
+            [(shift, 0.0, 0.0) for shift in shifts],
+            planned_margin_xyz_mm=(5.0, 5.0, 5.0),
+            random_sd_xyz_mm=(0.3, 0.3, 0.3),
+            planned_fractions=30,
+        )
+        assert crossing == (forecast.exceeded_at if slope else None)
+    assert drift_crossing([1, 2, 3], [4.0, 5.0, 6.0], planned_mm=5.0, random_sd_mm=0.0, planned_fractions=30) is None
