@@ -39,8 +39,8 @@ from registration.foreground import at_least
 from registration.resample import resample
 from registration.volume import Volume
 
-COARSE_SCAN = PhantomSettings(shape_zyx=(60, 160, 160), spacing_zyx_mm=(5.0, 3.1, 3.1))
-"""A fifth of `SCAN`'s voxels, for a course that is played while somebody waits."""
+COARSE_SCAN = PhantomSettings(shape_zyx=(60, 128, 128), spacing_zyx_mm=(5.0, 3.9, 3.9))
+"""A seventh of `SCAN`'s voxels, for a course that is played while somebody waits."""
 SCAN = PhantomSettings(shape_zyx=(100, 256, 256), spacing_zyx_mm=(3.0, 1.95, 1.95))
 CTV, PTV, GROSS, NODAL = "CTV_7000", "PTV_7000", "GTVp", "GTVn"
 CTV_MARGIN_MM, PTV_MARGIN_MM = 8.0, 5.0
