@@ -46,6 +46,7 @@ CTV, PTV, GROSS, NODAL = "CTV_7000", "PTV_7000", "GTVp", "GTVn"
 CTV_MARGIN_MM, PTV_MARGIN_MM = 8.0, 5.0
 PRESCRIPTION_GY = 70.0
 DRIFT_FROM_FRACTION = 9
+DRIFT_MM_A_FRACTION = 1.0
 _FIRST_DAY = datetime(2000, 1, 10, 8, 30, tzinfo=UTC)
 _MOST_FRACTIONS = 60
 _FALL_OFF_MM = 22.0
@@ -140,7 +141,7 @@ def change_on(number: int, settings: CourseSettings) -> NeckChange:
     share = (number - 1) / max(1, settings.fractions - 1)
     rng = np.random.default_rng((settings.seed, number, 20260000))
     daily = rng.normal(scale=2.2, size=3)
-    drift_mm = 0.5 * max(0, number - DRIFT_FROM_FRACTION + 1)
+    drift_mm = DRIFT_MM_A_FRACTION * max(0, number - DRIFT_FROM_FRACTION + 1)
     turn = rng.normal(scale=0.9, size=3)
     return NeckChange(
         set_up_xyz_mm=(float(daily[0]), float(daily[1] + drift_mm), float(daily[2])),

@@ -27,6 +27,7 @@ _RANGES = {
     "share": (0.1, 10.0),
     "percent": (0.1, 1000.0),
     "percent_per_week": (0.1, 100.0),
+    "mm": (0.1, 100.0),
     "fractions": (1.0, 200.0),
     "first_fractions": (3.0, 200.0),
     "site_courses": (2.0, 1e6),

@@ -27,7 +27,7 @@ _RULES: tuple[tuple[Source, tuple[str, ...]], ...] = (
             "target_chart",
         ),
     ),
-    ("set-up", ("setup_chart",)),
+    ("set-up", ("setup_chart", "setup_trend")),
 )
 _OF_BOTH = ("margin_exceeded", "margin_forecast")
 """Rules of a margin, which holds set-up too where that is not corrected."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from contour.adaptation.analytics.control_charts import Signal
-from contour.adaptation.analytics.trend import volume_trend
+from contour.adaptation.analytics.trend import fit_line, volume_trend
 from contour.adaptation.course_history import CourseFraction, CourseHistory
 from contour.adaptation.targets import read_target_name
 from contour.adaptation.watch.rules import Rule, WatchRules
@@ -14,6 +14,7 @@ from contour.adaptation.watch.values import AXES, SETUP, MarginWatch, Point, Shi
 from contour.errors import Finding
 
 _GRAVITY = ("replan", "watch")
+_SURE_OF_A_TREND = 0.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +201,31 @@ def _setup_chart(rule: Rule, seen: _Evidence) -> Iterator[Trigger]:
     return _chart(rule, [seen.setup])
 
 
+def _setup_trend(rule: Rule, seen: _Evidence) -> Iterator[Trigger]:
+    """A growing shift drowns in the scatter of single days long before a line through all of them does."""
+    limit_mm, least = rule.value("mm"), rule.count("fractions")
+    for axis in seen.setup.axes:
+        numbers = [point.fraction for point in axis.points]
+        values = [point.value for point in axis.points]
+        held, moved_mm = [], 0.0
+        for count in range(least, len(numbers) + 1):
+            line = fit_line(numbers[:count], values[:count], confidence=_SURE_OF_A_TREND)
+            moved_mm = 0.0 if line is None else line.slope * (numbers[count - 1] - numbers[0])
+            steady = line is not None and line.slope_differs_from_zero
+            held.append((numbers[count - 1], steady and abs(moved_mm) >= limit_mm))
+        since = _held_since(held)
+        if since is not None:
+            yield Trigger(
+                rule=rule.name,
+                level=rule.level,
+                since=since,
+                axis=axis.axis,
+                figure=moved_mm,
+                limit=limit_mm,
+                evidence=f"set-up along {axis.axis} drifts: {moved_mm:+.1f} mm on a line through all fractions",
+            )
+
+
 def _target_chart(rule: Rule, seen: _Evidence) -> Iterator[Trigger]:
     return _chart(rule, [one for one in seen.structures if read_target_name(one.what) is not None])
 
@@ -283,6 +309,7 @@ _APPLY = {
     "volume_trend": _volume_trend,
     "target_dose": _target_dose,
     "setup_chart": _setup_chart,
+    "setup_trend": _setup_trend,
     "target_chart": _target_chart,
     "refused": _refused,
     "missing": _missing,

@@ -27,6 +27,7 @@ def test_the_shipped_rules_read_and_say_what_their_comments_say() -> None:
         "volume_trend": ("watch", (("percent_per_week", 5.0), ("fractions", 5.0))),
         "target_dose": ("replan", (("percent", 5.0), ("fractions", 2.0))),
         "setup_chart": ("watch", ()),
+        "setup_trend": ("watch", (("mm", 3.0), ("fractions", 8.0))),
         "target_chart": ("watch", ()),
         "refused": ("watch", (("fractions", 1.0),)),
         "missing": ("watch", (("fractions", 1.0),)),

@@ -23,7 +23,8 @@ def trigger(rule: str, *, since: int = 9, level: str = "watch") -> Trigger:
 
 
 @pytest.mark.parametrize(
-    ("rule", "moved"), [*((rule, ["patient"]) for rule in PATIENT_RULES), ("setup_chart", ["set-up"])]
+    ("rule", "moved"),
+    [*((rule, ["patient"]) for rule in PATIENT_RULES), ("setup_chart", ["set-up"]), ("setup_trend", ["set-up"])],
 )
 def test_a_rule_accuses_the_source_whose_evidence_it_is(rule: str, moved: list[str]) -> None:
     found = tell_sources([trigger(rule)], (), usable=9)
@@ -35,7 +36,7 @@ def test_a_rule_accuses_the_source_whose_evidence_it_is(rule: str, moved: list[s
 def test_every_rule_accuses_a_source_or_counts_fractions() -> None:
     rules = {one.name for one in read_watch_rules().rules}
 
-    assert rules == {*PATIENT_RULES, "setup_chart", "refused", "missing"}
+    assert rules == {*PATIENT_RULES, "setup_chart", "setup_trend", "refused", "missing"}
 
 
 @pytest.mark.parametrize("rule", ["margin_exceeded", "margin_forecast"])
@@ -93,7 +94,7 @@ def test_attention_is_the_gravest_level() -> None:
 
 
 def test_a_source_whose_rules_are_all_off_is_not_called_quiet() -> None:
-    patient, setup, *_ = tell_sources([], (), usable=9, off=["setup_chart", "coverage"])
+    patient, setup, *_ = tell_sources([], (), usable=9, off=["setup_chart", "setup_trend", "coverage"])
 
     assert (setup.state, setup.evidence) == ("unknown", "all its rules are off")
     assert patient.state == "quiet"

@@ -11,6 +11,7 @@ from contour.adaptation.watch.course import watch_course
 from contour.adaptation.watch.rules import WatchRules, read_watch_rules
 from contour.adaptation.watch.values import Trigger
 from tests.watched_courses import (
+    DRIFTS_FROM,
     STILL,
     course,
     course_of,
@@ -333,6 +334,38 @@ def test_target_chart_tells_a_target_and_not_an_organ() -> None:
     assert fired("setup_chart", course_of(12, day)) == []
 
 
+# setup_trend -------------------------------------------------------------------------------------------------------
+
+
+def setup_creeps(count: int, *, mm_a_fraction: float = 0.6) -> CourseHistory:
+    """A patient who strays by 2 mm from day to day, and from fraction 9 on a little farther back each day."""
+
+    def day(number: int) -> CourseFraction:
+        ap = 4.0 * scatter_mm(number)[1] + mm_a_fraction * max(0, number - DRIFTS_FROM + 1)
+        return fraction(number, setup=(0.0, ap, 0.0))
+
+    return course_of(count, day)
+
+
+def test_setup_trend_sees_a_growing_shift_that_no_single_day_shows() -> None:
+    found = {count: fired("setup_trend", setup_creeps(count)) for count in range(6, 21)}
+
+    first = next(count for count, triggers in found.items() if triggers)
+    assert DRIFTS_FROM < first <= 14
+    (last,) = found[20]
+    assert (last.level, last.since, last.structure, last.axis) == ("watch", first, "", "AP")
+    assert last.figure is not None
+    assert 0.6 * 12 - 1.5 < last.figure < 0.6 * 12 + 1.5  # the line goes on beyond the last day's 7.2 mm
+    assert last.evidence.startswith("set-up along AP drifts: +")
+
+
+def test_setup_trend_is_silent_without_a_drift_below_its_mm_and_before_its_fractions() -> None:
+    assert fired("setup_trend", course_of(30)) == []
+    assert fired("setup_trend", setup_creeps(20), read_watch_rules("rules.setup_trend.mm = 12.0")) == []
+    assert fired("setup_trend", course_of(7, lambda n: fraction(n, setup=(0.0, 1.0 * n, 0.0)))) == []
+    assert fired("setup_trend", course_of(8, lambda n: fraction(n, setup=(0.0, 1.0 * n, 0.0))))
+
+
 # refused, missing --------------------------------------------------------------------------------------------------
 
 
@@ -370,6 +403,7 @@ EVERY: tuple[tuple[str, CourseHistory], ...] = (
     ("volume_trend", target_shrinks(15, percent_a_fraction=1.2)),
     ("target_dose", lost("CTV_7000", 6.0, 6.0)),
     ("setup_chart", setup_drifts(12, by=(3.0, 0.0, 0.0))),
+    ("setup_trend", setup_creeps(14)),
     ("target_chart", target_drifts(12, mm_a_fraction=0.4)),
     ("refused", course([refused(1)])),
     ("missing", course_of(9, without=(3,))),
