@@ -47,8 +47,8 @@ _SOURCES = """<p>Margin needed: |systematic error| + 2.5 times how well it is kn
 no fraction yet that is van Herk's recipe 2.5 &Sigma; + 0.7 &sigma; (van Herk et al. 2000,
 doi:10.1016/S0360-3016(00)00518-6). Control limits: from the mean moving range of the first
 fractions, as far away as Student's t is as rare as 3 SD, about a centre that may be off by its standard error; or the
-site's history &plusmn; 3 SD; EWMA with weight 0.2 (Montgomery, Introduction to Statistical Quality Control; Nelson 1984).
-Slopes: least squares, 95 % band.</p>
+site's history &plusmn; 3 SD; EWMA with weight 0.2 (Montgomery, Introduction to Statistical Quality Control; Nelson
+1984). Slopes: least squares, 95 % band.</p>
 <p><strong>Research software, not a medical device.</strong></p>"""
 
 
