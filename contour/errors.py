@@ -4,8 +4,11 @@
     ├── InputError                what came in cannot be used            (INVALID_ARGUMENT, exit 1)
     │   └── SeriesRejectedError   a CT series that fails a precondition, with all its findings
     ├── NotFoundError             a model, series, job or structure that is not there   (NOT_FOUND)
+    ├── ConflictError             somebody else was faster: made from what is no longer so   (ABORTED)
     ├── NotReadyError             asked for too early: an open series, a result not there yet  (FAILED_PRECONDITION)
     ├── UntrustworthyResultError  a result that failed its own check     (FAILED_PRECONDITION)
+    ├── NotSignedInError          nobody says who asks, or not believably (UNAUTHENTICATED)
+    ├── NotAllowedError           whoever asks may not do it             (PERMISSION_DENIED)
     ├── ResourceLimitError        queue, memory or disk is full          (RESOURCE_EXHAUSTED)
     ├── ModelError                a model folder that is broken or not what its manifest says
     ├── JobFailedError            a job's worker died, hung or met something unforeseen (INTERNAL)
@@ -70,6 +73,12 @@ class NotFoundError(ContourError):
     default_reason = "NOT_FOUND"
 
 
+class ConflictError(ContourError):
+    """Something was made from a state that somebody else has changed meanwhile."""
+
+    default_reason = "CONFLICT"
+
+
 class NotReadyError(ContourError):
     """Something was asked for before it could be given."""
 
@@ -80,6 +89,18 @@ class UntrustworthyResultError(ContourError):
     """A result failed its own check and is not handed out."""
 
     default_reason = "UNTRUSTWORTHY_RESULT"
+
+
+class NotSignedInError(ContourError):
+    """Nobody says who asks, or not in a way that can be believed."""
+
+    default_reason = "NOT_SIGNED_IN"
+
+
+class NotAllowedError(ContourError):
+    """Whoever asks is known, and may not do it."""
+
+    default_reason = "NOT_ALLOWED"
 
 
 class ResourceLimitError(ContourError):
@@ -125,8 +146,11 @@ def rebuild_error(class_name: str, message: str, *, reason: str, findings: tuple
     kinds: tuple[type[ContourError], ...] = (
         InputError,
         NotFoundError,
+        ConflictError,
         NotReadyError,
         UntrustworthyResultError,
+        NotSignedInError,
+        NotAllowedError,
         ResourceLimitError,
         ModelError,
         ServiceUnavailableError,

@@ -18,6 +18,7 @@ import click
 
 from contour import __version__
 from contour.cli.anatomy import anatomy
+from contour.cli.audit import audit
 from contour.cli.calibrate import calibrate
 from contour.cli.check import check
 from contour.cli.course import course
@@ -30,6 +31,7 @@ from contour.cli.plan import plan
 from contour.cli.protocol import protocol
 from contour.cli.serve import serve
 from contour.cli.train import train
+from contour.cli.users import user
 from contour.errors import ConfigError, ContourError
 
 EXIT_INPUT = 1
@@ -61,6 +63,8 @@ for _command in (
     evaluate,
     calibrate,
     anatomy,
+    user,
+    audit,
 ):
     cli.add_command(_command)
 

@@ -16,6 +16,7 @@ from contour.store.files import FileStore, is_id
 from contour.store.job_store import describe_job, queued_row
 from contour.store.paging import page_of, start_of_page
 from contour.store.records import Course, CourseEntry, FractionInputs, Job, JobRequest, JobState, Page, PlanSource
+from contour.store.reviewed import require_unreviewed
 from contour.store.series_rows import series_row, unreferenced
 from contour.store.tables import CourseRow, FractionRow, InstanceRow, JobRow
 
@@ -165,7 +166,7 @@ class CourseStore:
         """Delete a course with its fractions' jobs and results; the series stay.
 
         Raises:
-            NotReadyError: FRACTION_NOT_OVER.
+            NotReadyError: FRACTION_NOT_OVER, or one was reviewed (REVIEWED).
         """
         with self._database.write() as session:
             course = _course_row(session, course_id)
@@ -173,6 +174,7 @@ class CourseStore:
             jobs = [_job_of(session, row) for row in session.scalars(query)]
             if any(not JobState(job.state).is_over for job in jobs):
                 raise NotReadyError("a fraction's job is not over; cancel it first", reason="FRACTION_NOT_OVER")
+            require_unreviewed(session, [job.job_id for job in jobs])
             hashes = {job.result_sha256 for job in jobs if job.result_sha256}
             session.delete(course)
             for job in jobs:

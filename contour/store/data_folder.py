@@ -6,18 +6,22 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 from sqlalchemy import select
 
 from contour.errors import ConfigError
+from contour.store.account_store import AccountStore
+from contour.store.audit_store import AuditStore
 from contour.store.course_store import CourseStore
 from contour.store.database import Database
 from contour.store.files import FileStore
 from contour.store.job_store import JobStore
+from contour.store.review_store import ReviewStore, objects_of_reviews
 from contour.store.series_store import SeriesStore, UploadLimits
+from contour.store.session_rows import SessionLimits
 from contour.store.tables import InstanceRow, JobRow, SeriesRow
 
 log = logging.getLogger(__name__)
@@ -32,10 +36,11 @@ class StoreSettings:
     quota_bytes: int
     most_attempts: int
     database_url: str = ""
+    sessions: SessionLimits = field(default_factory=SessionLimits)
 
 
 class Store:
-    """The store of one server: `files`, `series` and `jobs`. A context manager."""
+    """The store of one server: files, series, jobs, courses, accounts, audit and reviews. A context manager."""
 
     def __init__(self, settings: StoreSettings, *, clock_s: Callable[[], float]) -> None:
         """Open it and put right what a crash left behind.
@@ -56,6 +61,9 @@ class Store:
         self.series = SeriesStore(self._database, self.files, limits=settings.limits, clock_s=clock_s)
         self.jobs = JobStore(self._database, self.files, clock_s=clock_s)
         self.courses = CourseStore(self._database, self.files, clock_s=clock_s)
+        self.accounts = AccountStore(self._database, clock_s=clock_s, limits=settings.sessions)
+        self.audit = AuditStore(self._database, clock_s=clock_s)
+        self.reviews = ReviewStore(self._database, self.audit, clock_s=clock_s)
         swept = self._sweep()
         queued, given_up = self.jobs.recover(most_attempts=settings.most_attempts)
         log.info("store opened: %d orphans swept, %d jobs queued again, %d given up", swept, queued, given_up)
@@ -77,6 +85,7 @@ class Store:
         with self._database.read() as session:
             referenced = set(session.scalars(select(InstanceRow.sha256)))
             referenced |= set(session.scalars(select(JobRow.result_sha256).where(JobRow.result_sha256.is_not(None))))
+            referenced |= objects_of_reviews(session)
             open_series = set(session.scalars(select(SeriesRow.series_id).where(SeriesRow.complete.is_(False))))
         return self.files.sweep(referenced=referenced, open_series=open_series)
 

@@ -33,6 +33,7 @@ from contour.store.records import (
     ResultRow,
     StoredFile,
 )
+from contour.store.reviewed import require_unreviewed
 from contour.store.series_rows import unreferenced
 from contour.store.tables import JobRow, SeriesRow, StageRow
 
@@ -215,12 +216,13 @@ class JobStore:
         """Delete a job that is over, and its result.
 
         Raises:
-            NotReadyError: it is not over (JOB_NOT_OVER).
+            NotReadyError: it is not over (JOB_NOT_OVER), or somebody has reviewed its structure set (REVIEWED).
         """
         with self._database.write() as session:
             row = _job_row(session, job_id)
             if not JobState(row.state).is_over:
                 raise NotReadyError("the job is not over; cancel it first", reason="JOB_NOT_OVER")
+            require_unreviewed(session, [row.job_id])
             hashes = {row.result_sha256} if row.result_sha256 else set()
             session.delete(row)
             session.flush()

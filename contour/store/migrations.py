@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text, update
 
+from contour.store.people_tables import AccountRow, AuditRow, SessionRow, TokenRow
+from contour.store.review_tables import DecisionRow, EditRow, ReviewRow
 from contour.store.tables import SCHEMA_VERSION, CourseRow, FractionRow, SchemaRow, Table
 
 _STEPS: dict[int, tuple[str, ...]] = {
@@ -12,10 +14,14 @@ _STEPS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE job ADD COLUMN inputs JSON",
     ),
     2: ("ALTER TABLE course ADD COLUMN site VARCHAR NOT NULL DEFAULT 'unspecified'",),
+    3: (),
 }
 """What turns each version into the next."""
 
-_NEW_IN: dict[int, tuple[type[Table], ...]] = {2: (CourseRow, FractionRow)}
+_NEW_IN: dict[int, tuple[type[Table], ...]] = {
+    2: (CourseRow, FractionRow),
+    4: (AccountRow, TokenRow, SessionRow, AuditRow, ReviewRow, EditRow, DecisionRow),
+}
 """Tables that came with a version; they are made as they are now."""
 
 

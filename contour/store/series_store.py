@@ -24,6 +24,7 @@ from contour.store.records import (
     StoredSeries,
     Verdict,
 )
+from contour.store.reviewed import require_unreviewed
 from contour.store.series_rows import (
     check_open,
     check_sha256,
@@ -226,7 +227,8 @@ class SeriesStore:
         """Delete a series, its jobs and every file that only they referred to.
 
         Raises:
-            NotReadyError: one of its jobs is not over, or a course needs it (SERIES_IN_USE).
+            NotReadyError: one of its jobs is not over, or a course needs it (SERIES_IN_USE), or what was made of it
+                was reviewed (REVIEWED).
         """
         with self._accepting:
             with self._database.write() as session:
@@ -238,6 +240,7 @@ class SeriesStore:
                     )
                 if courses_on(session, series_id):
                     raise NotReadyError("a course needs the series; delete the course first", reason="SERIES_IN_USE")
+                require_unreviewed(session, [job.job_id for job in jobs])
                 query = select(InstanceRow.sha256).where(InstanceRow.series_id == series_id)
                 hashes = {*session.scalars(query), *(job.result_sha256 for job in jobs if job.result_sha256)}
                 session.delete(row)

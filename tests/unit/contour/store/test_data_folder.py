@@ -33,10 +33,10 @@ def test_a_database_of_a_later_version_is_refused_and_left_alone(bench):
     with sqlite3.connect(bench.folder / "contour.db") as connection:
         connection.execute("UPDATE schema_version SET version = 99")
     connection.close()
-    with pytest.raises(ConfigError, match=r"DATABASE_TOO_NEW.*version 99, expected 3"):
+    with pytest.raises(ConfigError, match=r"DATABASE_TOO_NEW.*version 99, expected 4"):
         Store(settings_for(bench.folder), clock_s=lambda: 0.0)
     with sqlite3.connect(bench.folder / "contour.db") as connection:
-        connection.execute("UPDATE schema_version SET version = 3")
+        connection.execute("UPDATE schema_version SET version = 4")
     connection.close()
     bench.open()
 
