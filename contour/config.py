@@ -5,10 +5,24 @@ Every key with its default, but for the models' folders:
     listen = "127.0.0.1:50051"        # gRPC
     metrics = "127.0.0.1:9464"        # Prometheus' /metrics over HTTP; "" for none
     data = "contour-data"             # jobs and series; relative to this file's folder
-    allow_insecure_remote = false     # let it listen beyond this machine, behind something that keeps strangers out
+    auth = "required"                 # "off": nobody is asked who they are, and everything listens on loopback alone
+    allow_insecure_remote = false     # without TLS: let it listen beyond this machine, behind what has TLS
     database_url = ""                 # "" for SQLite in the data folder
     grace_s = 30.0                    # for the running job after SIGTERM
     log_level = "INFO"
+
+    [tls]                             # none by default; gRPC and the review page are then encrypted
+    certificate = "server.pem"        # with those between it and its authority
+    key = "server.key"                # without a password
+    client_ca = "clients.pem"         # none by default; gRPC's callers then need a certificate that it has signed
+
+    [review]
+    listen = "127.0.0.1:8080"         # the review page; "" for none
+    approvers = ["physician", "physicist"]  # roles that approve and reject
+    hosts = []                        # names that browsers know it by, beyond localhost and its address
+    four_eyes = false                 # true: who edited can't approve
+    session_idle_s = 1800.0           # after which somebody who does nothing is signed out
+    session_most_s = 43200.0          # after which everybody is
 
     [models]
     folders = ["/srv/contour/models"] # searched before the installed ones
@@ -33,7 +47,11 @@ from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from contour.errors import ConfigError
+from contour.listening import REQUIRED, TlsFiles
+from contour.review.config import ReviewConfig
 from contour.server.config import ServerConfig, ServerLimits
+from contour.store.roles import Permission, Role, allowed
+from contour.store.session_rows import SessionLimits
 
 _T = TypeVar("_T")
 
@@ -58,19 +76,64 @@ class WatchSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSettings:
+    """The review page: where it listens, who approves, and how long somebody stays signed in. `listen` empty: none.
+
+    Raises:
+        ConfigError: a role that may not decide, none at all, or times that cannot be.
+    """
+
+    listen: str = "127.0.0.1:8080"
+    hosts: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = (Role.PHYSICIAN.value, Role.PHYSICIST.value)
+    four_eyes: bool = False
+    session_idle_s: float = 1800.0
+    session_most_s: float = 43200.0
+
+    def __post_init__(self) -> None:
+        deciding = tuple(role.value for role in Role if allowed(role, Permission.DECIDE))
+        if not self.approvers or not set(self.approvers) <= set(deciding):
+            raise ConfigError(f"review.approvers is {list(self.approvers)}, expected one or more of {list(deciding)}")
+        if not 60.0 <= self.session_idle_s <= self.session_most_s:
+            raise ConfigError(
+                f"review.session_idle_s is {self.session_idle_s:g}, "
+                f"expected 60 to session_most_s, which is {self.session_most_s:g}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """Everything that a site can set. Relative paths in a file are relative to that file's folder."""
 
     listen: str = "127.0.0.1:50051"
     metrics: str = "127.0.0.1:9464"
     data: Path = Path("contour-data")
+    auth: str = REQUIRED
     allow_insecure_remote: bool = False
     database_url: str = field(default="", repr=False)
     grace_s: float = 30.0
     log_level: str = "INFO"
+    tls: TlsFiles | None = None
+    review: ReviewSettings = field(default_factory=ReviewSettings)
     models: ModelSettings = field(default_factory=ModelSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
     limits: ServerLimits = field(default_factory=ServerLimits)
+
+    def for_review(self) -> ReviewConfig | None:
+        """What the review page is served with; None where there is none.
+
+        Raises:
+            ConfigError: a value that it refuses.
+        """
+        if not self.review.listen:
+            return None
+        return ReviewConfig(
+            listen=self.review.listen,
+            auth=self.auth,
+            tls=self.tls,
+            allow_insecure_remote=self.allow_insecure_remote,
+            hosts=self.review.hosts,
+        )
 
     def for_server(self) -> ServerConfig:
         """What the server is started with.
@@ -82,6 +145,8 @@ class Config:
             data_dir=self.data,
             listen=self.listen,
             metrics_listen=self.metrics,
+            auth=self.auth,
+            tls=self.tls,
             allow_insecure_remote=self.allow_insecure_remote,
             model_folders=self.models.folders,
             default_model=self.models.default,
@@ -92,6 +157,7 @@ class Config:
             watch_rules=self.watch.rules,
             metrics_courses=self.watch.metrics_courses,
             limits=self.limits,
+            sessions=SessionLimits(idle_s=self.review.session_idle_s, most_s=self.review.session_most_s),
         )
 
 

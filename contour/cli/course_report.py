@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from contour.adaptation.watch.sites import SITES, UNSPECIFIED
-from contour.cli.options import address
+from contour.cli.options import ServerOptions, server_options
 from contour.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("report", short_help="A course's charts as a page, SVG and CSV.")
 @click.argument("course")
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="New or empty folder.")
-@click.option("--server", metavar="HOST:PORT", default=None, callback=address, help="Where the course is kept.")
+@server_options("Where the course is kept.")
 @click.option(
     "--site", metavar="SITE", default=UNSPECIFIED, type=click.Choice(SITES), help="Of treatment; a wrong one names all."
 )
@@ -33,7 +33,7 @@ def report_course(
     *,
     course: str,
     out: Path,
-    server: str | None,
+    server: ServerOptions | None,
     site: str,
     planned_fractions: int | None,
     rules: Path | None,
@@ -75,11 +75,10 @@ def _here(folder: Path, site: str, planned_fractions: int | None, rules: Path | 
     return watch_fractions(given, site=site, rules=known, planned_fractions=planned_fractions)
 
 
-def _there(server: str, course_id: str) -> tuple[str, CourseWatch]:
+def _there(server: ServerOptions, course_id: str) -> tuple[str, CourseWatch]:
     from contour.cli.plan_remote import PATIENCE_S
-    from contour.client import ContourClient
     from contour.client.courses import CourseHandle
 
-    with ContourClient(server, patience_s=PATIENCE_S) as client:
+    with server.connect(patience_s=PATIENCE_S) as client:
         course, watch = client.courses.watched(CourseHandle(course_id=course_id))
     return course.label or f"Course {course.course_id[:12]}", watch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contour.cli.options import address
+from contour.cli.options import ServerOptions, server_options
 
 if TYPE_CHECKING:
     from contour.jobs.course import FractionGiven, PlanWithDose
@@ -22,7 +22,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--plan-ct", default=None, type=_FOLDER, help="Folder with the planning CT, to sum dose.")
 @click.option("--plan-structures", default=None, type=_FILE, help="The plan's RTSTRUCT, to sum dose.")
 @click.option("--plan-dose", default=None, type=_FILE, help="RTDOSE of the whole course, to sum dose.")
-@click.option("--server", metavar="HOST:PORT", default=None, callback=address, help="Where the course is kept.")
+@server_options("Where the course is kept.")
 @click.option("--course", "course_id", metavar="ID", default=None, help="Which course on the server.")
 def sum_fractions(
     *,
@@ -31,7 +31,7 @@ def sum_fractions(
     plan_ct: Path | None,
     plan_structures: Path | None,
     plan_dose: Path | None,
-    server: str | None,
+    server: ServerOptions | None,
     course_id: str | None,
 ) -> None:
     """Sum up FRACTIONS, the output folders of `contour daily` in any order, or a course that a server keeps.
@@ -87,16 +87,15 @@ def fractions_here(folders: tuple[Path, ...]) -> list[FractionGiven]:
     return found
 
 
-def fractions_there(server: str, course_id: str) -> list[FractionGiven]:
+def fractions_there(server: ServerOptions, course_id: str) -> list[FractionGiven]:
     """Every fraction of a server's course that is over."""
     from contour.cli.plan_remote import PATIENCE_S
-    from contour.client import ContourClient
     from contour.client.courses import CourseHandle
     from contour.jobs.fraction_archive import DOSE_ON_PLAN, DRIFT
     from contour.v1 import contouring_pb2
 
     found = []
-    with ContourClient(server, patience_s=PATIENCE_S) as client:
+    with server.connect(patience_s=PATIENCE_S) as client:
         for entry in client.courses.get(CourseHandle(course_id=course_id)).fractions:
             if entry.state != contouring_pb2.JOB_STATE_SUCCEEDED:
                 continue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contour.cli.options import address, folder_of_models
+from contour.cli.options import ServerOptions, folder_of_models, server_options
 from contour.errors import UntrustworthyResultError
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--model", metavar="NAME", default=None, help="Network that bears witness; 'none' for none.")
 @click.option("--plan-series", metavar="UID", default=None, help="Where the plan folder holds several CTs.")
 @click.option("--daily-series", metavar="UID", default=None, help="Where the day's folder holds several CTs.")
-@click.option(
-    "--server", metavar="HOST:PORT", default=None, callback=address, help="A contour server that does the work."
-)
+@server_options()
 @folder_of_models
 def daily(
     *,
@@ -48,7 +46,7 @@ def daily(
     model: str | None,
     plan_series: str | None,
     daily_series: str | None,
-    server: str | None,
+    server: ServerOptions | None,
     models_dir: Path | None,
 ) -> None:
     """Register the day's scan to the plan, carry the plan's structures onto it, and measure what moved.

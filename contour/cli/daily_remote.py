@@ -7,8 +7,8 @@ from pathlib import Path
 
 from contour.adaptation.fraction_report import report_from_json
 from contour.cli.daily_local import NO_MODEL, DailyDone, DailyRequest
+from contour.cli.options import ServerOptions
 from contour.cli.plan_remote import PATIENCE_S
-from contour.client import ContourClient
 from contour.client.courses import PlanHandle
 from contour.dicom.ct_reader import select_series
 from contour.dicom.instances import FileInstance
@@ -18,7 +18,7 @@ from contour.jobs.fraction_archive import DRIFT
 from contour.progress import Progress
 
 
-def daily_there(request: DailyRequest, *, server: str, progress: Progress) -> DailyDone:
+def daily_there(request: DailyRequest, *, server: ServerOptions, progress: Progress) -> DailyDone:
     """The same series are chosen here as without a server, and only their slices leave this machine.
 
     Raises:
@@ -30,7 +30,7 @@ def daily_there(request: DailyRequest, *, server: str, progress: Progress) -> Da
     limits = "" if request.limits is None else request.limits.read_text(encoding="utf-8")
     plan_slices = _slices(request.plan_ct, request.plan_series)
     daily_slices = _slices(request.daily_ct, request.daily_series)
-    with ContourClient(server, patience_s=PATIENCE_S) as client:
+    with server.connect(patience_s=PATIENCE_S) as client:
         plan = client.upload_series(plan_slices, progress)
         structures = client.upload_series([request.plan_structures], progress)
         dose = None if request.plan_dose is None else client.upload_series([request.plan_dose], progress)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from contour.cli.options import address, folder_of_models, names
+from contour.cli.options import ServerOptions, folder_of_models, names, server_options
 from contour.cli.output_file import refuse_to_replace, refuse_to_replace_picture, write_whole
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     default=None,
     help="Series Instance UID, where the folder holds several CTs.",
 )
-@click.option(
-    "--server", metavar="HOST:PORT", default=None, callback=address, help="A contour server that does the work."
-)
+@server_options()
 @click.option("--preview", default=None, type=click.Path(dir_okay=False, path_type=Path), help="PNG to draw as well.")
 @click.option("--exact", is_flag=True, help="An imported model answers exactly as nnU-Net's own predictor; slow.")
 @folder_of_models
@@ -51,7 +49,7 @@ def plan(
     model: str | None,
     structures: tuple[str, ...] | None,
     series_uid: str | None,
-    server: str | None,
+    server: ServerOptions | None,
     preview: Path | None,
     exact: bool,
     models_dir: Path | None,
@@ -95,7 +93,7 @@ def _plan_here(request: PlanRequest) -> Planned:
         return plan_here(request, progress=progress)
 
 
-def _plan_there(request: PlanRequest, server: str) -> Planned:
+def _plan_there(request: PlanRequest, server: ServerOptions) -> Planned:
     from contour.cli.plan_remote import plan_there
     from contour.cli.stage_view import stage_view
 

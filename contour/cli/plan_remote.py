@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from contour.cli.options import ServerOptions
 from contour.cli.planned import Planned, PlanRequest, RemovalRow, TableRow
-from contour.client import ContourClient
 from contour.dicom.ct_reader import select_series
 from contour.dicom.instances import FileInstance
 from contour.dicom.inventory import scan_instances
@@ -16,14 +16,14 @@ PATIENCE_S = 15.0
 """How long a server may stay away, to be restarted for instance."""
 
 
-def plan_there(request: PlanRequest, *, server: str, progress: Progress) -> Planned:
+def plan_there(request: PlanRequest, *, server: ServerOptions, progress: Progress) -> Planned:
     """The same series is chosen here as without a server, and only its slices leave this machine.
 
     Raises:
         ContourError: what the same work raises in this process, or ServiceUnavailableError.
     """
     slices, set_aside = _chosen_slices(request)
-    with ContourClient(server, patience_s=PATIENCE_S) as client:
+    with server.connect(patience_s=PATIENCE_S) as client:
         series = client.upload_series(slices, progress)
         done = client.plan(series, model=request.model or "", structures=request.structures or (), progress=progress)
     return Planned(

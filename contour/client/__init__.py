@@ -17,7 +17,7 @@ from types import TracebackType
 
 from google.longrunning import operations_pb2, operations_pb2_grpc
 
-from contour.client.connection import Connection
+from contour.client.connection import Connection, Credentials
 from contour.client.courses import CourseClient, CourseHandle, FractionDone, PlanHandle
 from contour.client.errors import error_of_status, finding_of
 from contour.client.upload import UPLOAD, Upload, item_of
@@ -77,14 +77,40 @@ class ContourClient:
     """A connection to one server. Every method raises the errors of contour.errors, as in-process work would.
 
     Args:
-        address: HOST:PORT. The connection is not encrypted: use it on this machine or inside a protected network.
+        address: HOST:PORT.
+        token: From 'contour user token NAME'; not needed where the server asks nobody, or knows the certificate.
+        ca_file: PEM of the authority that signed the server's certificate. Without it the connection is not encrypted,
+            and a token is sent to this machine alone.
+        certificate_file: PEM of a certificate of one's own, for a server that asks for one; `key_file` is its key.
+        allow_insecure_remote: Send the token to another machine unencrypted, inside a protected network.
         timeout_s: For each short call.
         patience_s: How long the server may stay away (restart) before ServiceUnavailableError; uploads, watches and
             fetches then go on where they were.
+
+    Raises:
+        ConfigError: what `contour.client.connection.Credentials` says.
     """
 
-    def __init__(self, address: str, *, timeout_s: float = 30.0, patience_s: float = 30.0) -> None:
-        self._connection = Connection(address, timeout_s=timeout_s, patience_s=patience_s)
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str = "",
+        ca_file: Path | None = None,
+        certificate_file: Path | None = None,
+        key_file: Path | None = None,
+        allow_insecure_remote: bool = False,
+        timeout_s: float = 30.0,
+        patience_s: float = 30.0,
+    ) -> None:
+        credentials = Credentials(
+            token=token,
+            ca_file=ca_file,
+            certificate_file=certificate_file,
+            key_file=key_file,
+            allow_insecure_remote=allow_insecure_remote,
+        )
+        self._connection = Connection(address, credentials=credentials, timeout_s=timeout_s, patience_s=patience_s)
         channel = self._connection.channel
         self._series = series_pb2_grpc.SeriesServiceStub(channel)
         self._jobs = contouring_pb2_grpc.ContouringServiceStub(channel)
@@ -212,18 +238,22 @@ class ContourClient:
             ),
         )
 
-    def fetch(self, job_id: str) -> bytes:
+    def fetch(self, job_id: str, *, approved: bool = False) -> bytes:
         """The structure set of a finished job, a DICOM file.
 
+        Args:
+            job_id: Of a plan; approved, of a fraction as well.
+            approved: What a person approved on the review page, instead of what the machine made.
+
         Raises:
-            NotReadyError: there is none.
+            NotReadyError: there is none, or it is not approved (NOT_APPROVED).
             UntrustworthyResultError: what arrived is not what the server holds (SHA256_MISMATCH).
         """
         data = bytearray()
         sha256 = ""
 
         def rest() -> contouring_pb2.FetchStructureSetRequest:
-            return contouring_pb2.FetchStructureSetRequest(job_id=job_id, offset_bytes=len(data))
+            return contouring_pb2.FetchStructureSetRequest(job_id=job_id, offset_bytes=len(data), approved=approved)
 
         for answer in self._connection.listen(self._jobs.FetchStructureSet, rest):
             sha256 = answer.sha256

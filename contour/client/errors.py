@@ -8,11 +8,14 @@ from grpc_status import rpc_status
 
 from contour.errors import (
     CancelledError,
+    ConflictError,
     ContourError,
     Finding,
     InputError,
+    NotAllowedError,
     NotFoundError,
     NotReadyError,
+    NotSignedInError,
     ResourceLimitError,
     ServiceUnavailableError,
     rebuild_error,
@@ -24,9 +27,22 @@ _BY_CODE: dict[int, type[ContourError]] = {
     code_pb2.INVALID_ARGUMENT: InputError,
     code_pb2.NOT_FOUND: NotFoundError,
     code_pb2.FAILED_PRECONDITION: NotReadyError,
+    code_pb2.ABORTED: ConflictError,
+    code_pb2.UNAUTHENTICATED: NotSignedInError,
+    code_pb2.PERMISSION_DENIED: NotAllowedError,
     code_pb2.RESOURCE_EXHAUSTED: ResourceLimitError,
     code_pb2.CANCELLED: CancelledError,
 }
+
+
+_WRONG_CERTIFICATE = ("certificate_verify_failed", "verification check failed")
+"""In what gRPC says of a server's certificate that another authority signed, or for another address."""
+
+
+def is_worth_waiting(error: grpc.RpcError) -> bool:
+    """Whether the server may be back in a moment, and the same call then be answered."""
+    away = isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNAVAILABLE
+    return away and not _shows_wrong_certificate(error)
 
 
 def error_of_call(error: grpc.RpcError) -> ContourError:
@@ -34,6 +50,10 @@ def error_of_call(error: grpc.RpcError) -> ContourError:
     status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
     if status is not None:
         return error_of_status(status)
+    if _shows_wrong_certificate(error):
+        return ServiceUnavailableError(
+            "the server's certificate is not one for this address by the given authority", reason="TLS_FAILED"
+        )
     code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
     number, name = code.value
     kind = _BY_CODE.get(number, ServiceUnavailableError)
@@ -58,3 +78,8 @@ def finding_of(message: findings_pb2.Finding) -> Finding:
     """A finding from its message."""
     measured = tuple((one.name, one.value) for one in message.measured)
     return Finding(reason=message.reason, message=message.message, measured=measured)
+
+
+def _shows_wrong_certificate(error: grpc.RpcError) -> bool:
+    said = (error.details() or "").lower() if isinstance(error, grpc.Call) else ""
+    return any(sign in said for sign in _WRONG_CERTIFICATE)

@@ -95,7 +95,8 @@ class Upload:
         self._progress(UPLOAD, 0.0)
         while self._pending:
             try:
-                for answer in self._stub.UploadInstances(self._requests(tuple(self._pending.values()))):
+                requests = self._requests(tuple(self._pending.values()))
+                for answer in self._stub.UploadInstances(requests, metadata=self._connection.metadata):
                     patience.renew()
                     self._take(answer)
             except grpc.RpcError as error:

@@ -15,6 +15,7 @@ from grpc_status import rpc_status
 
 from contour.errors import ContourError, JobFailedError, ResourceLimitError
 from contour.server.errors import status_of
+from contour.server.permissions import OPEN
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ Behaviour = Callable[[Any, grpc.ServicerContext], Any]
 
 
 class ErrorBoundary(grpc.ServerInterceptor):
-    """Wraps every method of every service; `refused` hears of each error of ours that is given to a caller."""
+    """Wraps every method of every service but health; `refused` hears of each error of ours that a caller is given."""
 
     def __init__(self, refused: Refused) -> None:
         self._refused = refused
@@ -35,9 +36,9 @@ class ErrorBoundary(grpc.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """The method's handler, guarded."""
         handler = continuation(handler_call_details)
-        if handler is None or not handler_call_details.method.startswith(("/contour.", "/google.longrunning.")):
+        if handler is None or handler_call_details.method.startswith(OPEN):
             return handler
-        factory, behaviour = _parts(handler)
+        factory, behaviour = parts_of(handler)
         guarded = self._guard_stream(behaviour) if handler.response_streaming else self._guard_unary(behaviour)
         wrapped: grpc.RpcMethodHandler[Any, Any] = factory(
             guarded,
@@ -110,7 +111,8 @@ def _told(error: Exception) -> ContourError:
     )
 
 
-def _parts(handler: grpc.RpcMethodHandler[Any, Any]) -> tuple[Callable[..., Any], Behaviour]:
+def parts_of(handler: grpc.RpcMethodHandler[Any, Any]) -> tuple[Callable[..., Any], Behaviour]:
+    """What makes a handler of this kind, and the function in it."""
     kinds: dict[tuple[bool, bool], tuple[Any, Any]] = {
         (False, False): (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
         (False, True): (grpc.unary_stream_rpc_method_handler, handler.unary_stream),

@@ -1,16 +1,22 @@
 """What a site can set of the server.
 
-The service speaks plain gRPC without TLS or log-in. It therefore listens on the loopback interface only, unless
+Whoever calls has to have an account: a token in the call, or a certificate that the connection was made with. Without a
+`tls` certificate tokens travel as they are; the service then listens on the loopback interface only, unless
 `allow_insecure_remote` says that something in front of it (a TLS proxy, a container network) keeps strangers out.
+With `auth` off nobody is asked, and nothing but the loopback interface is listened on, whatever else is set. The
+metrics have neither TLS nor a log-in: beyond this machine they too need `allow_insecure_remote`.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from contour.errors import ConfigError
+from contour.listening import OFF, REQUIRED, TlsFiles, check_listener, split_address
+from contour.store.session_rows import SessionLimits
+
+__all__ = ["ServerConfig", "ServerLimits", "split_address"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +56,18 @@ class ServerLimits:
 class ServerConfig:
     """The server's settings. Addresses are HOST:PORT; port 0 takes a free one, an empty `metrics_listen` none.
 
-    `watch_rules` is a file for `read_watch_rules`, `metrics_courses` how many courses /metrics tells of.
+    `auth` is "required" or "off". `watch_rules` is a file for `read_watch_rules`, `metrics_courses` how many courses
+    /metrics tells of.
 
     Raises:
-        ConfigError: an address that is not HOST:PORT, or not on this machine without `allow_insecure_remote`.
+        ConfigError: an address that is not HOST:PORT, or one that strangers could reach (INSECURE_REMOTE).
     """
 
     data_dir: Path
     listen: str = "127.0.0.1:50051"
     metrics_listen: str = "127.0.0.1:9464"
+    auth: str = REQUIRED
+    tls: TlsFiles | None = None
     allow_insecure_remote: bool = False
     model_folders: tuple[Path, ...] = ()
     default_model: str = ""
@@ -69,42 +78,22 @@ class ServerConfig:
     watch_rules: Path | None = None
     metrics_courses: int = 100
     limits: ServerLimits = field(default_factory=ServerLimits)
+    sessions: SessionLimits = field(default_factory=SessionLimits)
 
     def __post_init__(self) -> None:
         if self.metrics_courses < 0:
             raise ConfigError(f"watch.metrics_courses is {self.metrics_courses}, expected at least 0")
-        for name, text in (("listen", self.listen), ("metrics_listen", self.metrics_listen)):
-            if not text and name == "metrics_listen":
-                continue
-            host, _ = split_address(text)
-            if not self.allow_insecure_remote and not _is_loopback(host):
-                raise ConfigError(
-                    f"{name} is {text}, expected a loopback address: the service has neither TLS nor log-in; "
-                    "set allow_insecure_remote = true if something in front of it has",
-                    reason="INSECURE_REMOTE",
-                )
+        if self.auth not in {REQUIRED, OFF}:
+            raise ConfigError(f"auth is {self.auth!r}, expected {REQUIRED} or {OFF}")
+        self._check_listener("listen", self.listen, encrypted=self.tls is not None)
+        if self.metrics_listen:
+            self._check_listener("metrics_listen", self.metrics_listen, encrypted=False)
         if self.grace_s < 0:
             raise ConfigError(f"grace_s is {self.grace_s:g}, expected at least 0")
         if self.log_level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
             raise ConfigError(f"log_level is {self.log_level!r}, expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
 
-
-def split_address(text: str) -> tuple[str, int]:
-    """Host and port of HOST:PORT; an IPv6 host stands in brackets.
-
-    Raises:
-        ConfigError: it is not one (BAD_ADDRESS).
-    """
-    host, _, port = text.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise ConfigError(f"address is {text!r}, expected HOST:PORT", reason="BAD_ADDRESS")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    def _check_listener(self, name: str, address: str, *, encrypted: bool) -> None:
+        check_listener(
+            name, address, auth=self.auth, encrypted=encrypted, allow_insecure_remote=self.allow_insecure_remote
+        )

@@ -17,7 +17,7 @@ from contour.server.boundary import Places
 from contour.server.operations import JobView
 from contour.server.series_service import checked_request_id
 from contour.store import Store
-from contour.store.records import JobRequest
+from contour.store.records import JobRequest, StoredFile
 from contour.v1 import contouring_pb2
 
 CHUNK_BYTES = 1 << 16
@@ -99,9 +99,7 @@ class ContouringServicer:
         self, request: contouring_pb2.FetchStructureSetRequest, _context: grpc.ServicerContext
     ) -> Iterator[contouring_pb2.FetchStructureSetResponse]:
         """The file in chunks; one empty chunk where the offset is its end."""
-        file = self._store.jobs.get(request.job_id).file
-        if file is None:
-            raise NotReadyError("the job has no structure set", reason="NO_RESULT")
+        file = self._file(request)
         if not 0 <= request.offset_bytes <= file.size_bytes:
             raise InputError(f"offset_bytes must be 0 to {file.size_bytes}", reason="INVALID_ARGUMENT")
         with self._places.taken(), self._store.files.object_path(file.sha256).open("rb") as opened:
@@ -115,6 +113,17 @@ class ContouringServicer:
                 offset_bytes += len(chunk)
                 if offset_bytes >= file.size_bytes:
                     return
+
+    def _file(self, request: contouring_pb2.FetchStructureSetRequest) -> StoredFile:
+        file = self._store.jobs.get(request.job_id).file
+        if file is None:
+            raise NotReadyError("the job has no structure set", reason="NO_RESULT")
+        if not request.approved:
+            return file
+        approved = self._store.reviews.approved_file(request.job_id)
+        if approved is None:
+            raise NotReadyError("the structure set is not approved", reason="NOT_APPROVED")
+        return approved
 
     def ListJobs(  # noqa: N802
         self, request: contouring_pb2.ListJobsRequest, _context: grpc.ServicerContext

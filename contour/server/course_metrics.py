@@ -70,9 +70,17 @@ _FAMILIES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("contour_scanner_out_of_control", "1 where a scanner's figure left its limits.", ("device", "figure")),
     ("contour_model_confidence", "Mean predicted Dice of a model's latest patients.", ("model", "version")),
     ("contour_model_edit_dice", "Mean Dice of what a model drew and what was approved.", ("model", "version")),
+    ("contour_model_review_seconds", "Mean active seconds of review per structure.", ("model", "version")),
+    ("contour_model_bias", "1 where reviewers seem to let a model's contours pass unread.", ("model", "reason")),
     ("contour_model_limit", "Control limits of a model's figure.", ("model", "figure", "side")),
     ("contour_model_out_of_control", "1 where a model's figure left its limits.", ("model", "figure")),
 )  # fmt: skip
+
+_MODEL_FIGURES: dict[str, str] = {
+    "confidence": "contour_model_confidence",
+    "edit": "contour_model_edit_dice",
+    "review_s": "contour_model_review_seconds",
+}
 
 Sample = tuple[str, tuple[str, ...], float]
 """Metric, values of its labels in order, value."""
@@ -111,8 +119,14 @@ def _samples(overview: Overview, ceiling: int) -> Iterator[Sample]:
         yield from _site(site, history)
     for device in overview.scanners[-_MOST_DEVICES:]:
         yield from _scanner(device)
-    for model in overview.models[-_MOST_MODELS:]:
+    models = overview.models[-_MOST_MODELS:]
+    for model in models:
         yield from _model(model)
+    names = {one.model for one in models}
+    for finding in overview.bias:
+        name = dict(finding.measured)["model"]
+        if name in names:
+            yield "contour_model_bias", (name, finding.reason), 1
 
 
 def _course(course: WatchedCourse, label: tuple[str, ...]) -> Iterator[Sample]:
@@ -227,8 +241,7 @@ def _scanner(device: DeviceWatch) -> Iterator[Sample]:
 
 
 def _model(model: ModelWatch) -> Iterator[Sample]:
-    name = "contour_model_confidence" if model.figure == "confidence" else "contour_model_edit_dice"
-    yield name, (model.model, model.version), _mean(model.values[-_LATEST:])
+    yield _MODEL_FIGURES[model.figure], (model.model, model.version), _mean(model.values[-_LATEST:])
     if model.chart is not None:
         yield "contour_model_limit", (model.model, model.figure, "lower"), model.chart.individuals.lower
         yield "contour_model_limit", (model.model, model.figure, "upper"), model.chart.individuals.upper

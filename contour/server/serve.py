@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
@@ -18,24 +18,27 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from sqlalchemy.exc import SQLAlchemyError
 
-from contour.adaptation.watch.rules import WatchRules, read_watch_rules
 from contour.errors import ConfigError, ContourError, ServiceUnavailableError
 from contour.jobs.changes import Changes
 from contour.jobs.course_watching import CourseWatcher
 from contour.jobs.dispatcher import Dispatcher
-from contour.jobs.embedded import EmbeddedExecutor, EmbeddedSettings
+from contour.jobs.embedded import EmbeddedExecutor
 from contour.jobs.executor import Executor
-from contour.jobs.work import PLAN_RUNNER, ModelFacts, RunnerSettings
+from contour.jobs.work import PLAN_RUNNER, ModelFacts
+from contour.listening import REQUIRED, split_address
 from contour.server.adaptation_service import AdaptationServicer
 from contour.server.boundary import ErrorBoundary, Places
-from contour.server.config import ServerConfig, split_address
+from contour.server.callers import Callers, admit_anybody
+from contour.server.config import ServerConfig
 from contour.server.contouring_service import ContouringServicer
 from contour.server.course_metrics import CourseReadings
 from contour.server.metrics import Metrics, MetricsPage, Sources
 from contour.server.model_service import ModelServicer
 from contour.server.operations import JobView, OperationsServicer
 from contour.server.series_service import SeriesServicer
-from contour.store import Store, StoreSettings, UploadLimits
+from contour.server.settings import executor_settings, server_credentials, store_settings, watch_rules
+from contour.server.sign_in import SignIn
+from contour.store import Store
 from contour.v1 import adaptation_pb2_grpc, contouring_pb2_grpc, models_pb2_grpc, series_pb2_grpc
 
 log = logging.getLogger(__name__)
@@ -54,16 +57,30 @@ _TIDY_EVERY_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where the server really listens; `metrics` is empty where it does not."""
+    """Where the server really listens; `metrics` is empty where it does not.
+
+    `review` is the review page's address for a browser, empty where there is none. `nobody_has_account` is true where
+    callers are asked who they are and none could say.
+    """
 
     grpc: str
     metrics: str
+    review: str = ""
+    nobody_has_account: bool = False
 
 
 Ready = Callable[[Addresses], None]
+Beside = Callable[[Store, Changes], AbstractContextManager[str]]
+"""What is served from the same store; gives its address."""
 
 
-def serve(config: ServerConfig, *, ready: Ready = lambda _addresses: None, runner: str = PLAN_RUNNER) -> int:
+def serve(
+    config: ServerConfig,
+    *,
+    ready: Ready = lambda _addresses: None,
+    runner: str = PLAN_RUNNER,
+    beside: Beside | None = None,
+) -> int:
     """Serve until SIGTERM or SIGINT; 0 after a graceful stop, 1 where the queue died. Call it in the main thread.
 
     A stop refuses new work, lets the running job end within `config.grace_s`, else puts it back into the queue; a
@@ -73,6 +90,7 @@ def serve(config: ServerConfig, *, ready: Ready = lambda _addresses: None, runne
         config: The settings.
         ready: Called once, when calls are answered and the worker has its models loaded.
         runner: What the worker runs, as `module:function`; a constant in code, never input.
+        beside: The review page; None for none.
 
     Raises:
         ContourError: the server cannot start.
@@ -80,7 +98,7 @@ def serve(config: ServerConfig, *, ready: Ready = lambda _addresses: None, runne
     stop, hurry = threading.Event(), threading.Event()
     with ExitStack() as stack:
         stack.enter_context(_signals(stop, hurry))
-        server = _Server(config, runner, stack)
+        server = _Server(config, runner, stack, beside)
         ready(server.addresses)
         log.info("serving")
         while not stop.wait(timeout=1.0):
@@ -97,14 +115,14 @@ def serve(config: ServerConfig, *, ready: Ready = lambda _addresses: None, runne
 class _Server:
     """The parts, in the order in which they need one another; each is handed to the stack to be closed."""
 
-    def __init__(self, config: ServerConfig, runner: str, stack: ExitStack) -> None:
+    def __init__(self, config: ServerConfig, runner: str, stack: ExitStack, beside: Beside | None) -> None:
         self._started, self._stopping, self._stopped = threading.Event(), threading.Event(), threading.Event()
         self._open_series_s, self._tidy_at_s = config.limits.open_series_s, 0.0
         self._changes = Changes()
         self._metrics = Metrics()
-        self._store = stack.enter_context(Store(_store_settings(config), clock_s=time.time))
-        self._watcher = CourseWatcher(self._store, _watch_rules(config))
-        executor = EmbeddedExecutor(_executor_settings(config, runner), restarted=self._metrics.worker_restarted)
+        self._store = stack.enter_context(Store(store_settings(config), clock_s=time.time))
+        self._watcher = CourseWatcher(self._store, watch_rules(config))
+        executor = EmbeddedExecutor(executor_settings(config, runner), restarted=self._metrics.worker_restarted)
         self._dispatcher = Dispatcher(self._store, executor, changes=self._changes, observer=self._metrics)
         self._health = health.HealthServicer()
         self._grpc, port = self._open_grpc(config, executor)
@@ -113,8 +131,14 @@ class _Server:
         self._dispatcher.start()
         self._started.set()
         stack.callback(self._dispatcher.stop, 0.0)
+        review = stack.enter_context(beside(self._store, self._changes)) if beside is not None else ""
         self._set_health(health_pb2.HealthCheckResponse.SERVING)
-        self.addresses = Addresses(grpc=_address(config.listen, port), metrics=metrics_address)
+        self.addresses = Addresses(
+            grpc=_address(config.listen, port),
+            metrics=metrics_address,
+            review=review,
+            nobody_has_account=config.auth == REQUIRED and not self._store.accounts.listing(),
+        )
 
     @property
     def is_alive(self) -> bool:
@@ -147,14 +171,18 @@ class _Server:
 
     def _open_grpc(self, config: ServerConfig, executor: Executor) -> tuple[grpc.Server, int]:
         streams = config.limits.streams
+        admit = Callers(self._store.accounts).admit if config.auth == REQUIRED else admit_anybody
         server = grpc.server(
             ThreadPoolExecutor(max_workers=2 * streams + _SHORT_CALL_THREADS, thread_name_prefix="call"),
-            interceptors=[ErrorBoundary(self._metrics.refused)],
+            interceptors=[ErrorBoundary(self._metrics.refused), SignIn(admit, self._store.audit)],
             options=[("grpc.so_reuseport", 0)],
         )
         self._add_services(server, config, executor)
         try:
-            port = server.add_insecure_port(config.listen)
+            if config.tls is None:
+                port = server.add_insecure_port(config.listen)
+            else:
+                port = server.add_secure_port(config.listen, server_credentials(config.tls))
         except RuntimeError as error:
             raise ConfigError(f"listen: {config.listen} cannot be listened on", reason="ADDRESS_IN_USE") from error
         self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -246,44 +274,3 @@ def _signals(stop: threading.Event, hurry: threading.Event) -> Iterator[None]:
 
 def _address(asked: str, port: int) -> str:
     return f"{asked.rpartition(':')[0]}:{port}"
-
-
-def _watch_rules(config: ServerConfig) -> WatchRules:
-    """The clinic's rules.
-
-    Raises:
-        ConfigError: they cannot be read, or are none (BAD_CONFIG).
-    """
-    if config.watch_rules is None:
-        return read_watch_rules()
-    try:
-        return read_watch_rules(config.watch_rules)
-    except OSError as error:
-        raise ConfigError(f"watch.rules cannot be read: {error.strerror}") from error
-
-
-def _store_settings(config: ServerConfig) -> StoreSettings:
-    limits = UploadLimits(
-        instance_bytes=config.limits.instance_bytes, instances_per_series=config.limits.instances_per_series
-    )
-    return StoreSettings(
-        data_dir=config.data_dir,
-        limits=limits,
-        quota_bytes=config.limits.store_bytes,
-        most_attempts=config.limits.job_attempts,
-        database_url=config.database_url,
-    )
-
-
-def _executor_settings(config: ServerConfig, runner: str) -> EmbeddedSettings:
-    return EmbeddedSettings(
-        runner=runner,
-        runner_settings=RunnerSettings(
-            model_folders=tuple(str(folder) for folder in config.model_folders),
-            default_model=config.default_model,
-            exact=config.exact,
-        ),
-        memory_bytes=config.limits.worker_memory_bytes,
-        job_limit_s=config.limits.job_s,
-        log_level=config.log_level,
-    )

@@ -148,12 +148,14 @@ class WatchContouringResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[_operations_pb2.Operation, _Mapping]] = ...) -> None: ...
 
 class FetchStructureSetRequest(_message.Message):
-    __slots__ = ("job_id", "offset_bytes")
+    __slots__ = ("job_id", "offset_bytes", "approved")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     OFFSET_BYTES_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     offset_bytes: int
-    def __init__(self, job_id: _Optional[str] = ..., offset_bytes: _Optional[int] = ...) -> None: ...
+    approved: bool
+    def __init__(self, job_id: _Optional[str] = ..., offset_bytes: _Optional[int] = ..., approved: _Optional[bool] = ...) -> None: ...
 
 class FetchStructureSetResponse(_message.Message):
     __slots__ = ("sha256", "size_bytes", "offset_bytes", "chunk")

@@ -51,7 +51,7 @@ class Walk:
 def running_server(folder: Path, model: str) -> Iterator[tuple[str, str]]:
     """`contour serve` in a process of its own; the addresses of gRPC and metrics."""
     config = folder / "contour.toml"
-    config.write_text(f'data = "jobs"\n[models]\ndefault = {json.dumps(model)}\n')
+    config.write_text(f'data = "jobs"\nauth = "off"\n[review]\nlisten = ""\n[models]\ndefault = {json.dumps(model)}\n')
     command = [sys.executable, "-c", "from contour.cli import main; main()", "serve", "--config", str(config)]
     command += ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
     with (folder / "server.log").open("wb") as log:

@@ -98,6 +98,35 @@ def models() -> builders.Dashboard:
             8,
             [
                 (
+                    12,
+                    lines(
+                        "Review: active seconds per structure",
+                        "Mean over the last 20 approvals. A fall together with edits that stop is automation bias.",
+                        "s",
+                        query(f"contour_model_review_seconds{{{model}}}", "{{model}} {{version}}"),
+                        query(f'contour_model_limit{{{model},figure="review_s"}}', "{{model}} {{side}} limit"),
+                        limits=".*limit",
+                    ),
+                ),
+                (
+                    12,
+                    states(
+                        "Automation bias",
+                        "Red: edits have stopped, or reviews have become quicker than their limits. Have some approved "
+                        "contours read again by somebody else.",
+                        query(
+                            f"max by (model, reason) (contour_model_bias{{{model}}}) or vector(0)",
+                            "{{model}} {{reason}}",
+                        ),
+                        mappings=IN_CONTROL,
+                    ),
+                ),
+            ],
+        ),
+        (
+            8,
+            [
+                (
                     8,
                     tissue(
                         "air", "About -1000. A shift of all tissues alike is calibration: have the scanner calibrated."

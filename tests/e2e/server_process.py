@@ -16,15 +16,34 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class ServerProcess:
-    """One data folder, one port, and the server process that is on them now."""
+    """One data folder, one port, and the server process that is on them now. It asks nobody who they are.
 
-    def __init__(self, folder, *, runner=SCRIPTED, model_folders=(), default_model="", grace_s=5.0, env=(), **limits):
+    With `auth="required"` it does; `tls` holds paths by the names of `TlsFiles`.
+    """
+
+    def __init__(
+        self,
+        folder,
+        *,
+        runner=SCRIPTED,
+        model_folders=(),
+        default_model="",
+        grace_s=5.0,
+        env=(),
+        auth="off",
+        tls=(),
+        host="127.0.0.1",
+        **limits,
+    ):
         self.folder = folder
         self.log_path = folder / "server.log"
         self.port = free_port()
         self.env = dict(env)
         self.settings = {
             "data_dir": str(folder / "data"),
+            "host": host,
+            "auth": auth,
+            "tls": {name: str(path) for name, path in dict(tls).items()},
             "runner": runner,
             "model_folders": [str(one) for one in model_folders],
             "default_model": default_model,

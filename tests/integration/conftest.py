@@ -50,7 +50,9 @@ def start_server(models, tmp_path_factory):
     def start():
         folder = tmp_path_factory.mktemp("server")
         config = folder / "contour.toml"
-        config.write_text(f'data = "jobs"\n[models]\nfolders = ["{models}"]\ndefault = "tiny"\n')
+        config.write_text(
+            f'data = "jobs"\nauth = "off"\n[review]\nlisten = ""\n[models]\nfolders = ["{models}"]\ndefault = "tiny"\n'
+        )
         program = "from contour.cli import main; main()"
         words = ["serve", "--config", config, "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
         log = (folder / "log").open("w+")

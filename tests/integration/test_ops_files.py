@@ -52,6 +52,8 @@ METRICS = {
     "contour_scanner_out_of_control": {"device", "figure"},
     "contour_model_confidence": {"model", "version"},
     "contour_model_edit_dice": {"model", "version"},
+    "contour_model_review_seconds": {"model", "version"},
+    "contour_model_bias": {"model", "reason"},
     "contour_model_limit": {"model", "figure", "side"},
     "contour_model_out_of_control": {"model", "figure"},
     # of the service
@@ -311,9 +313,10 @@ class TestCompose:
     def test_the_server_listens_where_compose_publishes_and_prometheus_asks(self):
         config = load_config(OPS / "contour.toml")
         config.for_server()
+        review = config.for_review()
         assert mounted("contour")["/etc/contour/contour.toml"] == OPS / "contour.toml"
         assert config.data.as_posix() == "/var/lib/contour"
-        assert published("contour") == {50051: int(config.listen.rpartition(":")[2])}
+        assert published("contour") == {50051: int(config.listen.rpartition(":")[2]), 8080: review.port}
         (scraped,) = read(PROMETHEUS / "prometheus.yml")["scrape_configs"]
         port = config.metrics.rpartition(":")[2]
         assert scraped["static_configs"] == [{"targets": [f"contour:{port}"]}]

@@ -1,7 +1,9 @@
 """Networks over all patients: how sure they were, how much people changed what they drew, before and after a change.
 
-Both figures are Dice per planning CT, the mean over its structures: `confidence` as the network's calibration predicts
-it, `edit` between what it drew and what was approved. A reviewer who stops editing shows as an edit that rises to 1.
+Two figures are Dice per planning CT, the mean over its structures: `confidence` as the network's calibration predicts
+it, `edit` between what it drew and what was approved. The third, `review_s`, is of the people: seconds of active work
+that went into a structure's review. Reviewers who stop editing show as an edit that rises to 1 and seconds that fall
+(automation bias); that says nothing of the network, so the seconds are no evidence that it moved.
 """
 
 from __future__ import annotations
@@ -16,10 +18,16 @@ from scipy import stats
 from contour.adaptation.analytics.control_charts import ControlChart, baseline_of, watch_chart
 from contour.adaptation.watch.rules import WatchRules
 from contour.adaptation.watch.values import SourceWatch
+from contour.errors import Finding
 
-Figure = Literal["confidence", "edit"]
-_FIGURES: tuple[Figure, ...] = ("confidence", "edit")
-_WORDS = {"confidence": "predicted Dice", "edit": "Dice of what was drawn and what was approved"}
+Figure = Literal["confidence", "edit", "review_s"]
+_FIGURES: tuple[Figure, ...] = ("confidence", "edit", "review_s")
+_WORDS = {
+    "confidence": "predicted Dice",
+    "edit": "Dice of what was drawn and what was approved",
+    "review_s": "seconds of review per structure",
+}
+_OF_PEOPLE: frozenset[Figure] = frozenset({"review_s"})
 _SURE = 0.01
 _NEWS = 30
 """Patients of a new version after which its change is no news: its own chart goes on from there."""
@@ -34,6 +42,7 @@ class ModelObservation:
     version: str
     confidence: float | None
     edit: float | None = None
+    review_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +117,11 @@ def watch_models(observations: Sequence[ModelObservation], rules: WatchRules) ->
 
 def model_source(models: Sequence[ModelWatch]) -> SourceWatch:
     """Whether any model moved."""
-    charted = [one for one in models if one.chart is not None or (one.change and one.change.p_value is not None)]
+    charted = [
+        one
+        for one in models
+        if one.figure not in _OF_PEOPLE and (one.chart is not None or (one.change and one.change.p_value is not None))
+    ]
     if not charted:
         return SourceWatch(source="model", state="unknown", since=None, evidence="too few patients to tell")
     told = []
@@ -130,8 +143,32 @@ def model_source(models: Sequence[ModelWatch]) -> SourceWatch:
     )
 
 
+def bias_findings(models: Sequence[ModelWatch]) -> tuple[Finding, ...]:
+    """What speaks for reviewers who let a model's contours pass: edits that left their limits towards none, and reviews
+    that became quicker than their limits.
+    """
+    found: list[Finding] = []
+    for one in models:
+        if one.chart is None or not one.is_out_of_control or one.figure == "confidence":
+            continue
+        last, limits = one.values[-1], one.chart.individuals
+        middle = (limits.lower + limits.upper) / 2
+        if one.figure == "edit" and last > middle:
+            text = f"{_WORDS[one.figure]} of {one.model} is {last:.3f}, expected up to {limits.upper:.3f}"
+            found.append(_bias("EDITS_STOPPED", text, one))
+        elif one.figure == "review_s" and last < middle:
+            text = f"{_WORDS[one.figure]} of {one.model} are {last:.0f}, expected at least {max(0.0, limits.lower):.0f}"
+            found.append(_bias("REVIEWS_QUICKER", text, one))
+    return tuple(found)
+
+
+def _bias(reason: str, text: str, one: ModelWatch) -> Finding:
+    return Finding(reason=reason, message=f"{text} ({one.rules_met})", measured=(("model", one.model),))
+
+
 def _value(one: ModelObservation, figure: Figure) -> float | None:
-    return one.confidence if figure == "confidence" else one.edit
+    value: float | None = getattr(one, figure)
+    return value
 
 
 def _watch(model: str, figure: Figure, told: list[tuple[str, float]], rules: WatchRules) -> ModelWatch:

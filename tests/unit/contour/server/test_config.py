@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from contour.errors import ConfigError
+from contour.listening import TlsFiles
 from contour.server.config import ServerConfig, ServerLimits, split_address
 
 
@@ -17,6 +18,30 @@ def test_other_addresses_need_the_explicit_setting(listen, setting):
     with pytest.raises(ConfigError, match="INSECURE_REMOTE"):
         ServerConfig(data_dir=Path("d"), **{setting: listen})
     assert ServerConfig(data_dir=Path("d"), allow_insecure_remote=True, **{setting: listen})
+
+
+@pytest.mark.parametrize("setting", ["listen", "metrics_listen"])
+def test_where_nobody_is_asked_nothing_makes_another_address_right(setting):
+    tls = TlsFiles(certificate=Path("c"), key=Path("k"))
+    with pytest.raises(ConfigError, match="auth is off"):
+        ServerConfig(
+            data_dir=Path("d"), auth="off", tls=tls, allow_insecure_remote=True, **{setting: "192.168.1.7:50051"}
+        )
+    assert ServerConfig(data_dir=Path("d"), auth="off").auth == "off"
+
+
+def test_tls_lets_the_service_be_anywhere_and_the_metrics_not():
+    tls = TlsFiles(certificate=Path("c"), key=Path("k"))
+    assert ServerConfig(data_dir=Path("d"), tls=tls, listen="0.0.0.0:50051").tls == tls
+    with pytest.raises(ConfigError, match="INSECURE_REMOTE: metrics_listen"):
+        ServerConfig(data_dir=Path("d"), tls=tls, metrics_listen="0.0.0.0:9464")
+
+
+def test_callers_are_asked_unless_the_configuration_says_off_and_nothing_else_is_understood():
+    assert ServerConfig(data_dir=Path("d")).auth == "required"
+    for other in ("", "OFF", "none", "false"):
+        with pytest.raises(ConfigError, match="expected required or off"):
+            ServerConfig(data_dir=Path("d"), auth=other)
 
 
 @pytest.mark.parametrize("text", ["", "50051", "host:", ":50051", "host:70000", "host:-1", "host:5 0"])

@@ -1,10 +1,12 @@
 """Metrics of courses: bounded, without a name that a stranger gave, and none where nothing is known."""
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from contour.adaptation.watch.course import course_errors, watch_course
-from contour.adaptation.watch.models import ModelObservation, watch_models
+from contour.adaptation.watch.models import ModelObservation, bias_findings, watch_models
 from contour.adaptation.watch.rules import read_watch_rules
 from contour.adaptation.watch.scanners import ScanObservation, watch_scanners
 from contour.adaptation.watch.site_history import site_history
@@ -84,6 +86,21 @@ def test_what_is_not_known_is_absent_and_not_0():
     assert "contour_course_shift_limit_mm" not in found
     assert "contour_course_margin_share" not in found
     assert not value(found, "contour_course_moved", source="model")
+
+
+def test_what_reviewers_do_is_told_and_when_they_seem_to_let_contours_pass():
+    reviewed = [
+        ModelObservation(model="m", version="1", confidence=None, edit=dice, review_s=seconds)
+        for dice, seconds in [(0.9 + 0.01 * (n % 3), 60.0 + n % 4) for n in range(8)] + [(1.0, 5.0)] * 9
+    ]
+    models = watch_models(reviewed, RULES)
+    view = replace(overview(courses.course_of(3)), models=models, bias=bias_findings(models))
+    found = scrape(view)
+    assert value(found, "contour_model_review_seconds", model="m", version="1")[0] < 60.0
+    assert value(found, "contour_model_bias", model="m", reason="EDITS_STOPPED") == [1]
+    assert value(found, "contour_model_bias", model="m", reason="REVIEWS_QUICKER") == [1]
+    assert value(found, "contour_model_limit", model="m", figure="review_s", side="lower")
+    assert not value(scrape(overview(courses.course_of(3))), "contour_model_bias")
 
 
 def test_a_site_a_scanner_and_a_model_are_told():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from scipy import stats
 
-from contour.adaptation.watch.models import ModelObservation, ModelWatch, model_source, watch_models
+from contour.adaptation.watch.models import ModelObservation, ModelWatch, bias_findings, model_source, watch_models
 from contour.adaptation.watch.rules import read_watch_rules
 from tests.watched_courses import scatter_mm
 
@@ -122,3 +122,31 @@ def test_a_network_without_a_patient_beyond_its_baseline_is_not_known(count: int
     found = model_source(watch_models(told(steady(count)), RULES))
 
     assert (found.state, found.evidence) == ("unknown", "too few patients to tell")
+
+
+def reviewed(edits: Sequence[float], seconds: Sequence[float]) -> list[ModelObservation]:
+    return [
+        ModelObservation(model="heads", version="1", confidence=None, edit=edit, review_s=second)
+        for edit, second in zip(edits, seconds, strict=True)
+    ]
+
+
+def test_seconds_of_review_are_a_figure_of_their_own_and_say_nothing_of_the_network() -> None:
+    slow = [60.0 + 10.0 * scatter_mm(number)[0] for number in range(1, 16)]
+    found = watch_models(reviewed(steady(16), [*slow, 5.0]), RULES)
+
+    assert [one.figure for one in found] == ["edit", "review_s"]
+    assert found[1].is_out_of_control
+    assert model_source(found).state == "quiet"
+    assert model_source(found).evidence.startswith("1 figures")
+
+
+def test_reviewers_who_stop_editing_and_hurry_are_told() -> None:
+    slow = [60.0 + 10.0 * scatter_mm(number)[0] for number in range(1, 16)]
+    quiet = bias_findings(watch_models(reviewed(steady(15), slow), RULES))
+    hasty = bias_findings(watch_models(reviewed([*steady(15), 1.0], [*slow, 5.0]), RULES))
+    thorough = bias_findings(watch_models(reviewed([*steady(15), 0.6], [*slow, 400.0]), RULES))
+
+    assert quiet == thorough == ()
+    assert [one.reason for one in hasty] == ["EDITS_STOPPED", "REVIEWS_QUICKER"]
+    assert "heads are 5, expected at least" in hasty[1].message
