@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,6 +31,15 @@ _REFERENCED_SOP_CLASS_UID = 0x00081150
 _REFERENCED_SOP_INSTANCE_UID = 0x00081155
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenContour:
+    """A closed contour on a slice, as it is written: `text` is its Contour Data without padding."""
+
+    slice_z: int
+    points: int
+    text: bytes
+
+
 def element(tag: int, value: bytes, *, padding: bytes = b" ") -> bytes:
     """One data element in Implicit VR Little Endian, padded to an even length."""
     if len(value) % 2:
@@ -42,30 +52,40 @@ def roi_contour_sequence(items: Sequence[bytes]) -> bytes:
     return element(ROI_CONTOUR_SEQUENCE, b"".join(items))
 
 
-def roi_contour_item(number: int, colour_rgb: tuple[int, int, int], polygons: SlicePolygons, series: CtSeries) -> bytes:
+def written_contours(polygons: SlicePolygons, series: CtSeries) -> list[WrittenContour]:
+    """Polygons in the indices of the series' grid as texts, in the planes of the slices' own images."""
+    text, starts = decimal_strings(patient_points_xyz_mm(polygons, series))
+    at = starts[polygons.starts * 3].tolist()
+    points = np.diff(polygons.starts).tolist()
+    return [
+        WrittenContour(slice_z=slice_z, points=points[place], text=text[at[place] : at[place + 1] - 1])
+        for place, slice_z in enumerate(polygons.slice_z.tolist())
+    ]
+
+
+def roi_contour_item(
+    number: int, colour_rgb: tuple[int, int, int], written: Sequence[WrittenContour], series: CtSeries
+) -> bytes:
     """All contours of one structure.
 
     Args:
         number: ROI Number.
         colour_rgb: ROI Display Color.
-        polygons: In the indices of the series' grid.
-        series: Gives each slice's true position and instance.
+        written: Its contours, in order of slices.
+        series: Gives each slice's instance.
     """
-    text, starts = decimal_strings(patient_points_xyz_mm(polygons, series))
-    at = starts[polygons.starts * 3].tolist()
-    points = np.diff(polygons.starts).tolist()
     kind = element(_CONTOUR_GEOMETRIC_TYPE, b"CLOSED_PLANAR")
     images: dict[int, bytes] = {}
     contours: list[bytes] = []
-    for contour, slice_z in enumerate(polygons.slice_z.tolist()):
-        if slice_z not in images:
-            images[slice_z] = _image_reference(series.slices[slice_z])
+    for one in written:
+        if one.slice_z not in images:
+            images[one.slice_z] = _image_reference(series.slices[one.slice_z])
         body = b"".join(
             (
-                images[slice_z],
+                images[one.slice_z],
                 kind,
-                element(_NUMBER_OF_CONTOUR_POINTS, b"%d" % points[contour]),
-                element(_CONTOUR_DATA, text[at[contour] : at[contour + 1] - 1]),
+                element(_NUMBER_OF_CONTOUR_POINTS, b"%d" % one.points),
+                element(_CONTOUR_DATA, one.text),
             )
         )
         contours.append(element(_ITEM, body))

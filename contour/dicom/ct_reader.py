@@ -76,6 +76,20 @@ def read_ct_instances(
     return _read(scan_sources(sources), series_instance_uid, on_fraction)
 
 
+def read_ct_geometry(
+    instances: Sequence[bytes | InstanceSource], *, series_instance_uid: str | None = None
+) -> CtSeries:
+    """As `read_ct_instances`, without decoding a pixel: every voxel of the volume is one shared -1024.
+
+    For who needs to know where a series lies and what refers to it; the pixels may be broken.
+    """
+    sources = [
+        BytesInstance(f"instance {place}", instance) if isinstance(instance, bytes) else instance
+        for place, instance in enumerate(instances, start=1)
+    ]
+    return _read(scan_sources(sources), series_instance_uid, None, decode=False)
+
+
 def select_series(inventory: Inventory, series_instance_uid: str | None = None) -> FoundSeries:
     """The one series to read, by the rule of `read_ct_folder`.
 
@@ -121,7 +135,9 @@ def _listed(series: Sequence[FoundSeries]) -> str:
     return ", ".join(f"{one.series_instance_uid} ({one.instances} slices)" for one in series)
 
 
-def _read(inventory: Inventory, series_instance_uid: str | None, on_fraction: OnFraction | None) -> CtSeries:
+def _read(
+    inventory: Inventory, series_instance_uid: str | None, on_fraction: OnFraction | None, *, decode: bool = True
+) -> CtSeries:
     series = select_series(inventory, series_instance_uid)
     broken = (*series.problems, *inventory.problems)
     findings = told_together(broken) or _series_findings(series.headers)
@@ -134,7 +150,8 @@ def _read(inventory: Inventory, series_instance_uid: str | None, on_fraction: On
     if geometry.grid is None:
         raise SeriesRejectedError(geometry.findings)
     headers = tuple(series.headers[index] for index in geometry.order)
-    volume = Volume(grid=geometry.grid, values_zyx=_decoded(headers, geometry.grid, on_fraction))
+    values = _decoded(headers, geometry.grid, on_fraction) if decode else _nothing(geometry.grid)
+    volume = Volume(grid=geometry.grid, values_zyx=values)
     first = headers[0]
     warnings = (*geometry.warnings, *_header_warnings(headers), *_other_series(inventory, series))
     return CtSeries(
@@ -216,6 +233,10 @@ def _other_series(inventory: Inventory, chosen: FoundSeries) -> tuple[Finding, .
         return ()
     message = f"set aside {len(others)} other CT series: {_listed(others)}"
     return (Finding(reason="OTHER_SERIES", message=message, measured=(("series", _listed(others)),)),)
+
+
+def _nothing(grid: Grid) -> NDArray[Any]:
+    return np.broadcast_to(np.int16(-1024), grid.shape_zyx)
 
 
 def _decoded(headers: Sequence[SliceHeader], grid: Grid, on_fraction: OnFraction | None) -> NDArray[Any]:

@@ -64,7 +64,7 @@ def read_plan_structures(data: bytes, plan: CtSeries) -> PlanStructures:
     found = read_rtstruct(data)
     _require_of(found, plan)
     findings = list(_about_set(found, plan))
-    names = _names(found)
+    names = roi_names(found)
     structures: list[Structure] = []
     for roi in found.rois:
         structure, said = _structure_of(roi, names[roi.number], plan, repeated=found.repeated_roi_numbers)
@@ -112,7 +112,7 @@ def _about_set(found: StructureSet, plan: CtSeries) -> Iterator[Finding]:
         yield Finding(reason="REPEATED_ROI_NUMBER", message=f"ROI numbers used more than once: {numbers}")
 
 
-def _names(found: StructureSet) -> dict[int, str]:
+def roi_names(found: StructureSet) -> dict[int, str]:
     """What each ROI goes by: its TG-263 name where it is the only one with it."""
     official = {roi.number: tg263_name(roi.name) or "" for roi in found.rois}
     shared = [name for name in official.values() if list(official.values()).count(name) > 1]

@@ -23,6 +23,7 @@ MAX_LABEL_LENGTH = 16
 _MAX_TEXT_LENGTH = 64
 _DETACHED_STUDY_MANAGEMENT = "1.2.840.10008.3.1.2.3.1"
 _DISCLAIMER = "Made by research software, not a medical device. Not for clinical use without review and approval."
+_DISCLAIMER_APPROVED = "Made by research software, not a medical device. Reviewed and approved by the reviewer named."
 
 _REQUIRED = (
     "PatientName",
@@ -54,6 +55,39 @@ _OPTIONAL = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Who approved a structure set and when (PS3.3 C.8.8.16).
+
+    Args:
+        reviewer: As a person name, 1 to 64 printable characters of any script.
+        now: Date and time of the review.
+
+    Raises:
+        InputError: BAD_TEXT for a name that its attribute cannot hold.
+    """
+
+    reviewer: str
+    now: datetime
+
+    def __post_init__(self) -> None:
+        name = self.reviewer
+        if not 0 < len(name.strip()) <= len(name) <= _MAX_TEXT_LENGTH or not name.isprintable() or {*name} & {*"\\="}:
+            raise InputError(
+                f"a reviewer's name is 1 to {_MAX_TEXT_LENGTH} printable characters, found {len(name)}",
+                reason="BAD_TEXT",
+            )
+
+    def attributes(self) -> Dataset:
+        """The Approval module of an approved object."""
+        module = Dataset()
+        module.ApprovalStatus = "APPROVED"
+        module.ReviewDate = self.now.strftime("%Y%m%d")
+        module.ReviewTime = self.now.strftime("%H%M%S")
+        module.ReviewerName = self.reviewer
+        return module
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StructureSetSettings:
     """What a structure set says about itself.
 
@@ -66,6 +100,7 @@ class StructureSetSettings:
         series_description: At most 64 characters.
         predecessor_sop_instance_uid: The structure set that this one follows, where there is one.
         thinning_mm: How far thinning may move a contour.
+        approval: Who approved it; None for a structure set that nobody has.
 
     Raises:
         InputError: BAD_LABEL or BAD_TEXT for text that its attribute cannot hold.
@@ -78,6 +113,7 @@ class StructureSetSettings:
     series_description: str = "Contours by contour-rt"
     predecessor_sop_instance_uid: str | None = None
     thinning_mm: float = THINNING_MM
+    approval: Approval | None = None
 
     def __post_init__(self) -> None:
         if not 0 < len(self.label.strip()) <= len(self.label) <= MAX_LABEL_LENGTH or not _is_plain(self.label):
@@ -116,7 +152,7 @@ def structure_set_header(series: CtSeries, settings: StructureSetSettings) -> Da
     header.FrameOfReferenceUID = series.frame_of_reference_uid
     header.StructureSetLabel = settings.label
     header.StructureSetName = settings.label
-    header.StructureSetDescription = _DISCLAIMER
+    header.StructureSetDescription = _DISCLAIMER if settings.approval is None else _DISCLAIMER_APPROVED
     header.StructureSetDate = date
     header.StructureSetTime = time
     if settings.predecessor_sop_instance_uid is not None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
+import pydicom
 
 from contour.anatomy.names import describe_structure
 from contour.anatomy.rasterise import rasterise_polygons
 from contour.anatomy.structures import Structure
 from contour.dicom.contour_placement import PlacedContours, filling_polygons, place_contours
 from contour.dicom.ct_series import CtSeries
+from contour.dicom.rtstruct_header import Approval
 from contour.dicom.rtstruct_reader import Roi, StructureSet, read_rtstruct
 from contour.dicom.rtstruct_writer import roi_numbers
 from contour.errors import InputError, UntrustworthyResultError
@@ -39,7 +42,9 @@ class StructureCheck:
     points: int
 
 
-def verify_rtstruct(data: bytes, series: CtSeries, structures: Sequence[Structure]) -> tuple[StructureCheck, ...]:
+def verify_rtstruct(
+    data: bytes, series: CtSeries, structures: Sequence[Structure], *, approval: Approval | None = None
+) -> tuple[StructureCheck, ...]:
     """One check per structure, in order, all passed.
 
     The bytes are parsed anew, every contour is put on the CT by its coordinates alone, and the voxels whose centres
@@ -49,11 +54,13 @@ def verify_rtstruct(data: bytes, series: CtSeries, structures: Sequence[Structur
         data: The file, as it would leave.
         series: The CT it was made on.
         structures: What it was made from.
+        approval: What it has to say of its approval; None: that nobody has approved it.
 
     Raises:
         UntrustworthyResultError: UNREADABLE_RESULT; WRONG_FRAME_OF_REFERENCE; ROI_MISSING; WRONG_SLICE for a contour
             that lies off the image it names; BAD_CONTOUR for one with fewer than three points or numbers too long;
-            VOLUME_DRIFT above 0.5 % (1 % up to 5 ml); DICE_DRIFT below 0.999.
+            WRONG_APPROVAL where it says something else of its approval; WRONG_GENERATION for a ROI that says
+            something else of how it was drawn; VOLUME_DRIFT above 0.5 % (1 % up to 5 ml); DICE_DRIFT below 0.999.
     """
     try:
         found = read_rtstruct(data)
@@ -65,6 +72,7 @@ def verify_rtstruct(data: bytes, series: CtSeries, structures: Sequence[Structur
         raise UntrustworthyResultError(
             "the structure set names another frame of reference than its CT", reason="WRONG_FRAME_OF_REFERENCE"
         )
+    _require_approval(data, approval)
     rois = _by_number(found, structures)
     return tuple(_check(structure, roi, series) for structure, roi in zip(structures, rois, strict=True))
 
@@ -86,10 +94,29 @@ def _by_number(found: StructureSet, structures: Sequence[Structure]) -> list[Roi
     return [rois[number] for number in numbers]
 
 
+def _require_approval(data: bytes, approval: Approval | None) -> None:
+    keywords = ["ApprovalStatus", "ReviewDate", "ReviewTime", "ReviewerName"]
+    said = pydicom.dcmread(BytesIO(data), specific_tags=[*keywords, "SpecificCharacterSet"])
+    if approval is None:
+        expected = ["UNAPPROVED", "", "", ""]
+    else:
+        expected = [str(approval.attributes()[keyword].value) for keyword in keywords]
+    if [str(said.get(keyword, "")) for keyword in keywords] != expected:
+        raise UntrustworthyResultError(
+            f"the structure set does not say of its approval what it should, expected {expected[0]}",
+            reason="WRONG_APPROVAL",
+        )
+
+
 def _check(structure: Structure, roi: Roi, series: CtSeries) -> StructureCheck:
     for contour in roi.contours:
         if contour.problem or not contour.is_closed or contour.longest_decimal_bytes > _MOST_DECIMAL_BYTES:
             raise UntrustworthyResultError(f"{roi.name} has a contour that is no polygon", reason="BAD_CONTOUR")
+    if roi.generation != structure.generation:
+        raise UntrustworthyResultError(
+            f"{roi.name} says that it was drawn {roi.generation or 'somehow'}, expected {structure.generation}",
+            reason="WRONG_GENERATION",
+        )
     placed = place_contours(roi.contours, series)
     _require_right_slices(roi, placed, series)
     lower, shape = _box(structure, placed)

@@ -9,7 +9,8 @@ Reference: PS3.3 A.19, C.8.8.5, C.8.8.6, C.8.8.8.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
 from itertools import count
 
@@ -24,13 +25,13 @@ from pydicom.uid import UID, ImplicitVRLittleEndian, RTStructureSetStorage
 from contour.anatomy.names import MAX_NAME_LENGTH, StructureType, describe_structure
 from contour.anatomy.polygons import trace_polygons
 from contour.anatomy.structures import Structure
-from contour.dicom.contour_items import roi_contour_item, roi_contour_sequence
+from contour.dicom.contour_items import WrittenContour, roi_contour_item, roi_contour_sequence, written_contours
 from contour.dicom.ct_series import CtSeries
-from contour.dicom.rtstruct_header import StructureSetSettings, structure_set_header
+from contour.dicom.rtstruct_header import Approval, StructureSetSettings, structure_set_header
 from contour.dicom.uids import derive_uid
 from contour.errors import Finding, InputError
 
-__all__ = ["IMPLEMENTATION_CLASS_UID", "StructureSetSettings", "build_rtstruct", "leave_out_empty"]
+__all__ = ["IMPLEMENTATION_CLASS_UID", "Approval", "StructureSetSettings", "build_rtstruct", "leave_out_empty"]
 
 IMPLEMENTATION_CLASS_UID = UID(derive_uid("contour-rt", "implementation"))
 _IMPLEMENTATION_VERSION_NAME = "CONTOUR_RT"
@@ -43,13 +44,22 @@ _MAX_OBSERVATION_LABEL_LENGTH = 16
 _UTF_8 = "ISO_IR 192"
 
 
-def build_rtstruct(series: CtSeries, structures: Sequence[Structure], settings: StructureSetSettings) -> bytes:
+def build_rtstruct(
+    series: CtSeries,
+    structures: Sequence[Structure],
+    settings: StructureSetSettings,
+    *,
+    kept: Mapping[str, Sequence[WrittenContour]] | None = None,
+) -> bytes:
     """A complete DICOM file with one ROI per structure, numbered from 1 in the order given.
 
     Names are mapped to TG-263 where an alias is known; a structure that was another system's ROI (`Structure.roi`)
     keeps that one's number, name, colour and type. Contours lie at the slices' true positions and enclose what
     the voxels fill (`contour.anatomy.polygons.trace_polygons`). The first UID drawn from `settings.uid_source` is
     the SOP Instance UID, the second the Series Instance UID.
+
+    `kept` holds, by the structure's name, contours of another structure set that are to be written again as they
+    were; of such a structure only the slices that none of them lies on are traced.
 
     Raises:
         InputError: NO_STRUCTURES; EMPTY_STRUCTURE (see `leave_out_empty`); BAD_ROI_NAME and DUPLICATE_ROI_NAME for
@@ -61,10 +71,10 @@ def build_rtstruct(series: CtSeries, structures: Sequence[Structure], settings: 
     numbers = roi_numbers(structures)
     items: list[bytes] = []
     for number, structure, kind in zip(numbers, structures, kinds, strict=True):
-        polygons = trace_polygons(structure, thinning_mm=settings.thinning_mm)
-        items.append(roi_contour_item(number, kind.colour_rgb, polygons, series))
+        written = _contours(structure, (kept or {}).get(structure.name, ()), series, settings)
+        items.append(roi_contour_item(number, kind.colour_rgb, written, series))
     header = structure_set_header(series, settings)
-    if not all(kind.name.isascii() for kind in kinds):
+    if not all(kind.name.isascii() for kind in kinds) or not _approver(settings).isascii():
         header.SpecificCharacterSet = _UTF_8
     header.StructureSetROISequence = DatasetSequence(
         _roi_item(number, structure, kind, series, settings)
@@ -75,7 +85,10 @@ def build_rtstruct(series: CtSeries, structures: Sequence[Structure], settings: 
         _observation_item(number, structure, kind)
         for number, structure, kind in zip(numbers, structures, kinds, strict=True)
     )
-    trailer.ApprovalStatus = "UNAPPROVED"
+    if settings.approval is None:
+        trailer.ApprovalStatus = "UNAPPROVED"
+    else:
+        trailer.update(settings.approval.attributes())
     return b"".join(
         (
             b"\0" * 128 + b"DICM",
@@ -85,6 +98,28 @@ def build_rtstruct(series: CtSeries, structures: Sequence[Structure], settings: 
             _encoded(trailer, header.get("SpecificCharacterSet")),
         )
     )
+
+
+def _contours(
+    structure: Structure, kept: Sequence[WrittenContour], series: CtSeries, settings: StructureSetSettings
+) -> list[WrittenContour]:
+    """Those that are kept, and what is traced of the other slices; in order of slices."""
+    first = structure.lower_zyx[0]
+    held = np.array([one.slice_z - first for one in kept], dtype=np.int64)
+    held = held[(held >= 0) & (held < structure.mask_zyx.shape[0])]
+    if held.size:
+        mask = structure.mask_zyx.copy()
+        mask[held] = False
+        level = None if structure.membership_zyx is None else structure.membership_zyx.copy()
+        if level is not None:
+            level[held] = 0
+        structure = replace(structure, mask_zyx=mask, membership_zyx=level)
+    traced = written_contours(trace_polygons(structure, thinning_mm=settings.thinning_mm), series)
+    return sorted((*kept, *traced), key=lambda one: one.slice_z)
+
+
+def _approver(settings: StructureSetSettings) -> str:
+    return "" if settings.approval is None else settings.approval.reviewer
 
 
 def leave_out_empty(structures: Sequence[Structure]) -> tuple[tuple[Structure, ...], tuple[Finding, ...]]:

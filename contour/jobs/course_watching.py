@@ -13,12 +13,19 @@ from dataclasses import dataclass
 from contour.adaptation.course_history import CourseFraction, CourseHistory
 from contour.adaptation.fraction_report import FractionReport, report_from_json
 from contour.adaptation.watch.course import course_errors, watch_course
-from contour.adaptation.watch.models import ModelObservation, ModelWatch, model_source, watch_models
+from contour.adaptation.watch.models import (
+    ModelObservation,
+    ModelWatch,
+    bias_findings,
+    model_source,
+    watch_models,
+)
 from contour.adaptation.watch.rules import WatchRules
 from contour.adaptation.watch.scanners import DeviceWatch, ScanObservation, scanner_source, watch_scanners
 from contour.adaptation.watch.site_history import SiteHistory, site_history
 from contour.adaptation.watch.values import Attention, CourseWatch, SourceWatch
-from contour.errors import NotFoundError
+from contour.errors import Finding, NotFoundError
+from contour.jobs.review_outcomes import ApprovedPlan, approved_plans, observed_review
 from contour.store import Store
 from contour.store.records import Course, Job, JobState, ResultRow
 
@@ -46,12 +53,14 @@ class Overview:
         sites: By site, of all its courses.
         scanners: By device.
         models: By model and figure.
+        bias: What speaks for reviewers who let a model's contours pass unread.
     """
 
     courses: tuple[WatchedCourse, ...]
     sites: tuple[tuple[str, SiteHistory], ...]
     scanners: tuple[DeviceWatch, ...]
     models: tuple[ModelWatch, ...]
+    bias: tuple[Finding, ...] = ()
 
     def of(self, course_id: str) -> WatchedCourse:
         """One course.
@@ -72,13 +81,14 @@ class CourseWatcher:
         self._store = store
         self._rules = rules
         self._reports: dict[str, FractionReport] = {}
+        self._approved: dict[str, ApprovedPlan] = {}
         self._made: tuple[tuple[float, ...], Overview] | None = None
         self._lock = threading.Lock()
 
     def overview(self) -> Overview:
         """All courses, sites, scanners and models as they are now."""
         with self._lock:
-            key = (*self._store.courses.counts(), *self._store.jobs.ended())
+            key = (*self._store.courses.counts(), *self._store.jobs.ended(), *self._store.reviews.decided())
             if self._made is None or self._made[0] != key:
                 self._made = (key, self._make(self._store.courses.every()))
             return self._made[1]
@@ -91,7 +101,15 @@ class CourseWatcher:
         errors = [course_errors(history.fractions, rules) for history in histories]
         planned = self._store.jobs.planned(most=_MOST_PLANNED)
         seen = [_observed(model, version, rows) for model, version, rows in planned]
-        models = watch_models([*seen, *_edits(histories)], rules)
+        self._approved = approved_plans(self._store, most=_MOST_PLANNED, known=self._approved)
+        reviewed = {one.series_id for one in self._approved.values()}
+        unreviewed = [
+            history
+            for course, history in zip(courses, histories, strict=True)
+            if course.plan.ct_series_id not in reviewed
+        ]
+        approved = [observed_review(one) for one in self._approved.values()]
+        models = watch_models([*seen, *approved, *_edits(unreviewed)], rules)
         scanners = watch_scanners(self._scans(courses), rules)
         watched = []
         for place, (course, history) in enumerate(zip(courses, histories, strict=True)):
@@ -118,6 +136,7 @@ class CourseWatcher:
             sites=tuple(sites.items()),
             scanners=scanners,
             models=models,
+            bias=bias_findings(models),
         )
 
     def _history(self, course: Course) -> CourseHistory:

@@ -18,7 +18,7 @@ from contour.jobs.daily import adapt_fraction
 from contour.jobs.daily_values import DailyInputs, DailyResult, DailySettings, DrawnPlan
 from contour.jobs.fraction_archive import write_archive
 from contour.jobs.intake import PLAN_OBJECT_LIMITS
-from contour.jobs.plan_runner import uids_of
+from contour.jobs.uids import uids_of
 from contour.jobs.work import FractionWork, Work, WorkInstance
 from contour.progress import Progress
 from contour.segmentation import Model

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from contour.dicom.ct_reader import read_ct_instances
 from contour.errors import ContourError, ModelError
 from contour.jobs.contourers import contourer_named
 from contour.jobs.plan import PlanResult, plan_contours
+from contour.jobs.uids import uids_of
 from contour.jobs.work import ModelFacts, ProtocolFacts, ProtocolRow, RunnerSettings, Work
 from contour.progress import Progress
 from contour.segmentation import Model, ModelCard, ModelStore, best_device, shipped_models_folder
@@ -128,18 +127,6 @@ def _protocol_facts(protocol: ProtocolSpec, *, is_default: bool) -> ModelFacts:
             toml=protocol.text,
         ),
     )
-
-
-def uids_of(job_id: str) -> Callable[[], str]:
-    """The same UIDs, in the same order, each time the job is run (PS3.5 B.2)."""
-    namespace, count = uuid.UUID(hex=job_id), 0
-
-    def next_uid() -> str:
-        nonlocal count
-        count += 1
-        return f"2.25.{uuid.uuid5(namespace, str(count)).int}"
-
-    return next_uid
 
 
 def _job_result(result: PlanResult, read_s: float, model_version: str) -> JobResult:

@@ -8,10 +8,11 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from contour.dicom.ct_reader import read_ct_folder, read_ct_instances
+from contour.dicom.ct_reader import read_ct_folder, read_ct_geometry, read_ct_instances
 from contour.dicom.ct_series import CtSeries
 from contour.dicom.ct_writer import CtIdentity, write_ct_series
 from contour.dicom.instances import FileInstance
+from contour.errors import SeriesRejectedError
 from registration import Volume
 
 _C, _S = np.cos(0.3), np.sin(0.3)
@@ -192,3 +193,15 @@ def test_reading_tells_how_far_it_is(series: list[Path]) -> None:
     assert told == sorted(told)
     assert told[-1] == 1.0
     assert len(told) == 9
+
+
+def test_a_series_geometry_is_read_without_its_pixels(series: list[Path]) -> None:
+    whole = read_ct_folder(series[0].parent)
+    edit(series[4], PixelData=b"\0\0")
+    with pytest.raises(SeriesRejectedError):
+        read_ct_folder(series[0].parent)
+    alone = read_ct_geometry([FileInstance(path) for path in series[::-1]])
+    assert (alone.grid, alone.slices, alone.patient_position) == (whole.grid, whole.slices, whole.patient_position)
+    assert alone.header == whole.header
+    assert set(np.unique(alone.volume.values_zyx)) == {-1024}
+    assert alone.volume.values_zyx.strides == (0, 0, 0)
