@@ -13,7 +13,7 @@ _LATEST = 50
 
 
 def jobs_form(store: Store) -> dict[str, Any]:
-    """`{"items": [...]}`, newest first: `queue_place` 1 for the next in line, `estimate_s` None without history."""
+    """`{"items": [...]}`, newest first; `state` in small letters, `queue_place` 1 for the next in line, `estimate_s` None without history."""
     jobs = list(store.jobs.listing(page_size=_LATEST).items)
     if jobs and not jobs[-1].state.is_over:
         known = {job.job_id for job in jobs}
@@ -34,7 +34,7 @@ def _job_form(job: Job, estimate_s: float | None) -> dict[str, Any]:
     return {
         "job_id": job.job_id,
         "kind": job.request.kind,
-        "state": str(job.state),
+        "state": str(job.state).lower(),
         "stage": job.stage,
         "fraction": round(job.fraction, 4),
         "queue_place": job.queue_place,

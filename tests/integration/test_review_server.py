@@ -90,12 +90,12 @@ def test_a_running_jobs_progress_comes_by_itself(bench: ReviewBench, client: htt
         assert answer.headers["content-type"].startswith("text/event-stream")
         told = events(answer)
         name, form = next(told)
-        assert (name, form["items"][0]["state"], form["items"][0]["queue_place"]) == ("jobs", "QUEUED", 1)
+        assert (name, form["items"][0]["state"], form["items"][0]["queue_place"]) == ("jobs", "queued", 1)
         claimed = bench.store.jobs.claim()
         assert claimed is not None
         bench.store.jobs.note_progress(job.job_id, stage="network", fraction=0.5)
         bench.changes.announce()
-        item = next(form["items"][0] for _, form in told if form["items"][0]["state"] == "RUNNING")
+        item = next(form["items"][0] for _, form in told if form["items"][0]["state"] == "running")
         assert (item["stage"], item["fraction"], item["queue_place"]) == ("network", 0.5, 0)
 
 

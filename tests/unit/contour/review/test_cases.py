@@ -163,7 +163,7 @@ def test_nobody_who_is_not_signed_in_learns_of_a_case(opened: tuple[ReviewBench,
 def test_a_planning_systems_account_watches_jobs_and_sees_no_case(opened: tuple[ReviewBench, str]) -> None:
     bench, review = opened
     client = bench.signed_in("sam")
-    assert client.get("/api/jobs").json()["items"][0]["state"] == "SUCCEEDED"
+    assert client.get("/api/jobs").json()["items"][0]["state"] == "succeeded"
     for path in ("/api/worklist", f"/api/reviews/{review}", f"/api/reviews/{review}/instances/0", "/api/events"):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["reason"]) == (403, "NOT_ALLOWED"), path

@@ -147,5 +147,5 @@ def test_jobs_are_told_with_place_and_estimate_once_there_is_history(bench: Revi
         (1, 1.0),
         (2, 2.0),
     ]
-    assert (items[first.job_id]["state"], items[first.job_id]["estimate_s"]) == ("SUCCEEDED", None)
+    assert (items[first.job_id]["state"], items[first.job_id]["estimate_s"]) == ("succeeded", None)
     assert [item["job_id"] for item in jobs_form(bench.store)["items"]] == [third.job_id, second.job_id, first.job_id]
