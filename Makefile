@@ -1,7 +1,8 @@
 # make run [CT=<folder>] [OUT=<folder>]   contour a planning CT; a synthetic patient where none is given
 # make test [ARGS=...]                    all tests
 # make lint                               formatting, types, layers, protos
-# make serve                              the gRPC service
+# make serve                              the gRPC service and the review page
+# make page                               the review page's bundle, after a change of its sources
 #
 # Needs python3 (3.11) with venv. Everything else goes into .venv; a stamp there keeps repeated calls quick.
 
@@ -16,10 +17,10 @@ export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint serve clean
+.PHONY: help run test lint serve page clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
 
 # torch first and alone: its pin decides the build, and an open range elsewhere must not choose another one.
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
@@ -68,6 +69,10 @@ lint: $(VENV)/.developed
 
 serve: $(VENV)/.installed
 	@$(BIN)/contour serve
+
+# The page's bundle is in the repository; this makes it anew from its sources and needs node with npm.
+page:
+	cd contour/review/web && npm ci --no-audit --no-fund && npm run check && npm run build
 
 clean:
 	rm -rf $(VENV) out

@@ -71,6 +71,7 @@ def test_the_python_example_of_ten_lines_contours_a_series(running_server, coars
     (example,) = blocks("python")
     assert len([line for line in example.splitlines() if line.strip()]) <= 10
     (tmp_path / "ct").symlink_to(coarse_series.ct_folder)
+    (tmp_path / "token").write_text("ct_0_of-a-server-that-asks-nobody\n")
     program = example.replace("127.0.0.1:50051", running_server.address)
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
