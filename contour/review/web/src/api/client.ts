@@ -116,8 +116,11 @@ export async function surface(id: string, name: string): Promise<ArrayBuffer> {
   return (await send("GET", `${structure(id, name)}/surface`)).arrayBuffer();
 }
 
-export async function planVolume(id: string): Promise<{ shape_zyx: Zyx; hu: Int16Array }> {
-  const answer = await send("GET", `${review(id)}/volume?source=plan`);
+/** The plan scan as set-up alone lays it onto the grid of the day, or deformed to the anatomy of the day. */
+export type PlanScan = "plan" | "deformed";
+
+export async function planVolume(id: string, source: PlanScan): Promise<{ shape_zyx: Zyx; hu: Int16Array }> {
+  const answer = await send("GET", `${review(id)}/volume?source=${source}`);
   return { shape_zyx: triple(answer, "X-Shape-ZYX"), hu: new Int16Array(await answer.arrayBuffer()) };
 }
 

@@ -72,7 +72,10 @@ export class EditQueue {
         const answer = await change(this.host.reviewId, first.path, bodyOf(first));
         this.trouble.value = "";
         this.host.acknowledged(answer, first);
-        if (this.pending.value[0]?.requestId === first.requestId) this.keep(this.pending.value.slice(1));
+        if (this.pending.value[0]?.requestId === first.requestId) {
+          if (answer.revision === first.baseRevision) this.dropFirst();
+          else this.keep(this.pending.value.slice(1));
+        }
         wait = RETRY_LEAST_MS;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
@@ -115,6 +118,7 @@ export class EditQueue {
     clearTimeout(this.retryTimer);
   }
 
+  /** Takes away a change that made no revision; those behind it move up by one. */
   private dropFirst(): void {
     const rest = this.pending.value.slice(1);
     this.keep(rest.map((one) => ({ ...one, baseRevision: one.baseRevision - 1 })));

@@ -1,6 +1,7 @@
 /** A fraction against its plan: verdict and reasons, set-up, drift, and how both scans are shown. */
 
 import { useState } from "preact/hooks";
+import type { PlanScan } from "../api/client";
 import type { FractionFacts } from "../api/contract";
 import type { Mix } from "../images/plane_images";
 import { useSignal } from "../state/signal";
@@ -26,7 +27,7 @@ export function FractionPanel({ workspace, fraction }: { workspace: Workspace; f
           </li>
         ))}
       </ul>
-      <ScanMix workspace={workspace} available={fraction.has_plan_volume} />
+      <ScanMix workspace={workspace} available={fraction.has_plan_volume} deforms={fraction.has_displacement} />
       {fraction.has_displacement && <DisplacementChoice workspace={workspace} />}
       {setup !== null && (
         <p data-testid="setup">
@@ -40,12 +41,23 @@ export function FractionPanel({ workspace, fraction }: { workspace: Workspace; f
   );
 }
 
-function ScanMix({ workspace, available }: { workspace: Workspace; available: boolean }) {
+interface MixProps {
+  workspace: Workspace;
+  available: boolean;
+  deforms: boolean;
+}
+
+function ScanMix({ workspace, available, deforms }: MixProps) {
   const ready = useSignal(workspace.planReady);
   const plannedShown = useSignal(workspace.plannedShown);
   const [kind, setKind] = useState<Mix["kind"]>("daily");
   const [share, setShare] = useState(0.5);
   const [tileMm, setTileMm] = useState(30);
+  const [scan, setScan] = useState<PlanScan>("plan");
+  const use = (source: PlanScan): void => {
+    setScan(source);
+    void workspace.usePlanScan(source);
+  };
   const choose = (next: Mix["kind"], planShare = share, tile = tileMm): void => {
     setKind(next);
     setShare(planShare);
@@ -72,6 +84,15 @@ function ScanMix({ workspace, available }: { workspace: Workspace; available: bo
           </label>
           {!ready && <span class="muted">Plan scan is loading</span>}
         </div>
+      )}
+      {kind !== "daily" && deforms && (
+        <label>
+          Plan scan
+          <select value={scan} disabled={!ready} data-testid="plan-scan" onChange={(event) => use(event.currentTarget.value as PlanScan)}>
+            <option value="plan">after set-up alone</option>
+            <option value="deformed">deformed to the day</option>
+          </select>
+        </label>
       )}
       {kind === "blend" && (
         <label>

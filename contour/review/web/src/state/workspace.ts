@@ -1,6 +1,6 @@
 /** Everything of one open review: the case, the viewer, the tools and the edits on their way to the server. */
 
-import { displacement, planVolume, type ApiError } from "../api/client";
+import { displacement, planVolume, type ApiError, type PlanScan } from "../api/client";
 import { listen } from "../api/events";
 import type { EditAnswer, Look, ReviewFacts, Xyz } from "../api/contract";
 import { ActivityClock } from "../editing/activity";
@@ -79,7 +79,7 @@ export class Workspace {
     this.listenForOthers();
     await this.case.loadMasks();
     void this.queue.send();
-    await this.loadFraction();
+    await this.loadFraction().catch((error: Error) => this.tell(`The plan could not be shown: ${error.message}`));
     await this.surfaces.start(surfaceElement, this.viewer.store);
   }
 
@@ -169,6 +169,19 @@ export class Workspace {
     this.message.value = text;
   }
 
+  /** Fetches the plan scan to be mixed with the scan of the day. */
+  async usePlanScan(source: PlanScan): Promise<void> {
+    this.planReady.value = false;
+    const { images, views } = this.viewer;
+    try {
+      images.plan = (await planVolume(this.case.id, source)).hu;
+      for (const view of views.values()) view.refresh();
+    } catch (error) {
+      this.tell(`The plan scan could not be fetched: ${(error as Error).message}`);
+    }
+    this.planReady.value = images.plan !== null;
+  }
+
   async reload(): Promise<void> {
     await this.case.reload();
     this.changedBy.value = "";
@@ -195,13 +208,14 @@ export class Workspace {
     if (this.plannedShown.value) {
       for (const { name, colour } of facts.value.fraction?.planned ?? []) {
         const mask = this.case.planned.value.get(name);
-        if (mask !== undefined && visible.value.has(name)) masks.push({ mask, colour, active: false, dashed: true });
+        if (mask !== undefined && visible.value.has(name)) masks.push({ mask, colour, active: false, dashed: true, filled: false });
       }
     }
-    for (const { name, colour } of facts.value.structures) {
+    for (const { name, colour, kind } of facts.value.structures) {
       const mask = this.case.masks.value.get(name);
       if (mask !== undefined && visible.value.has(name)) {
-        masks.push({ mask, colour, active: name === active.value, dashed: false });
+        const filled = kind !== "EXTERNAL";
+        masks.push({ mask, colour, active: name === active.value, dashed: false, filled });
       }
     }
     const live = this.editor.live;
@@ -220,6 +234,10 @@ export class Workspace {
 
   private acknowledged(answer: EditAnswer, sent: PendingChange): void {
     this.strokes = this.strokes.filter(({ requestId }) => requestId !== sent.requestId);
+    if (answer.structures.length === 0) {
+      this.draw();
+      return this.tell(`The ${changeName(sent)} changes nothing`);
+    }
     this.case.apply(answer);
     const changed = answer.structures.map(({ name, volume_ml }) => `${name} ${volume_ml.toFixed(2)} ml`).join(", ");
     this.tell(`Saved: ${changeName(sent)}. ${changed}`);
@@ -249,8 +267,7 @@ export class Workspace {
       this.displacement.value = new DisplacementField(await displacement(this.case.id), this.viewer.grid);
     }
     if (fraction.has_plan_volume) {
-      this.viewer.images.plan = (await planVolume(this.case.id)).hu;
-      this.planReady.value = true;
+      await this.usePlanScan("plan");
     }
   }
 }

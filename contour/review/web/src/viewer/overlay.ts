@@ -10,7 +10,10 @@ export interface DrawnMask {
   mask: PackedMask;
   colour: Rgb;
   active: boolean;
+  /** Planned, not today's. */
   dashed: boolean;
+  /** Never for the patient's outline, which would tint the whole picture. */
+  filled: boolean;
 }
 
 /** A stroke that is being made, or waits for the server: pixels of one slice of one plane. */
@@ -86,7 +89,7 @@ function drawMask(context: CanvasRenderingContext2D, view: PlaneView, drawn: Dra
   if (picture === null) return;
   const path = new Path2D();
   path.addPath(picture, view.matrix);
-  if (fillOpacity > 0 && !drawn.dashed) {
+  if (fillOpacity > 0 && drawn.filled) {
     context.fillStyle = css(drawn.colour, fillOpacity);
     context.fill(path, "evenodd");
   }

@@ -13,7 +13,7 @@ import { pointNormals, readSurface } from "./surface_mesh";
 const ENGINE = "contour-surfaces";
 const VIEWPORT = "surfaces";
 const MOUSE = ToolEnums.MouseBindings;
-const OUTER_OPACITY = 0.15;
+const OUTER_OPACITY = 0.1;
 
 type Actor = ReturnType<typeof vtkActor.newInstance>;
 
