@@ -1,4 +1,4 @@
-"""Where a call is asked who makes it, before anything of its request is read; and where downloads are written down."""
+"""Where a call is asked who makes it, before its request is read; and where what it took or deleted is written down."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from contour.server.permissions import OPEN
 from contour.store.audit_chain import Action, Detail
 from contour.store.audit_store import AuditStore
 
+_LONGEST_ID = 64
 LOOK_AGAIN_S = 5.0
 """How long a stream goes on without being asked again: a token may be revoked while it lasts."""
 
@@ -25,10 +26,19 @@ Admit = Callable[[str, grpc.ServicerContext], str]
 _FILE_NAMES: dict[int, str] = {int(number): name for name, number in FILES.items()}
 
 _DOWNLOADS: dict[str, Callable[[Any], str]] = {
-    "/contour.v1.ContouringService/FetchStructureSet": lambda _request: "structures.dcm",
+    "/contour.v1.ContouringService/FetchStructureSet": lambda request: (
+        "approved.dcm" if request.approved else "structures.dcm"
+    ),
     "/contour.v1.AdaptationService/FetchFractionFile": lambda request: _FILE_NAMES.get(request.file, ""),
 }
 """Methods that hand out files, and the file's name."""
+
+_DELETIONS: dict[str, Callable[[Any], str]] = {
+    "/contour.v1.SeriesService/DeleteSeries": lambda request: str(request.series_id),
+    "/contour.v1.AdaptationService/DeleteCourse": lambda request: str(request.course_id),
+    "/google.longrunning.Operations/DeleteOperation": lambda request: str(request.name),
+}
+"""Methods that delete, and the id of what they delete."""
 
 
 class SignIn(grpc.ServerInterceptor):
@@ -82,8 +92,12 @@ class _Guarded:
 
     def unary(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Any:
         """One answer."""
-        self._admit(self._method, context)
-        return self._behaviour(self._request(requests), context)
+        actor = self._admit(self._method, context)
+        request = self._request(requests)
+        answer = self._behaviour(request, context)
+        if self._method in _DELETIONS:
+            self._audit.add(actor, Action.DELETED, _DELETIONS[self._method](request)[:_LONGEST_ID], {"over": "grpc"})
+        return answer
 
     def stream(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
         """Answers; the first of a download is given once it is written down that it was."""

@@ -16,6 +16,7 @@ from contour.errors import (
     InputError,
     NotAllowedError,
     NotFoundError,
+    NotReadyError,
     NotSignedInError,
     ServiceUnavailableError,
 )
@@ -89,11 +90,17 @@ def token(people):
 
 def test_the_whole_walk_goes_with_a_token_and_the_download_is_in_the_audit(server, people, token, small_ct):
     with server.client(token=token("service")) as client:
-        planned = client.plan(client.upload_series(small_ct.paths))
+        series = client.upload_series(small_ct.paths)
+        planned = client.plan(series)
         assert planned.rtstruct.startswith(b"RTSTRUCT")
         assert planned.job_id in {job.job_id for job in client.jobs()}
+        with pytest.raises(NotReadyError, match="NOT_APPROVED"):
+            client.fetch(planned.job_id, approved=True)
+        client.delete_series(series.series_id)
     (entry,) = people.audit.listing(subject=planned.job_id).items
     assert (entry.actor, entry.action) == ("service", "DOWNLOADED")
+    (entry,) = people.audit.listing(subject=series.series_id).items
+    assert (entry.actor, entry.action) == ("service", "DELETED")
     assert people.audit.verify().is_intact
 
 

@@ -168,3 +168,14 @@ def test_what_was_reviewed_is_deleted_neither_by_its_job_nor_by_its_series(bench
             delete()
     assert bench.store.reviews.get(review_id).revision == 1
     assert bench.store.files.object_path(job.file.sha256).exists()
+
+
+def test_the_approved_file_of_a_job_is_there_while_its_approval_stands(bench, review_id):
+    job_id = bench.store.reviews.get(review_id).job_id
+    assert bench.store.reviews.approved_file(job_id) is None
+    sha256 = kept(bench, b"approved")
+    file = ApprovedObject(sop_instance_uid="2.25.2", sha256=sha256, size_bytes=8)
+    bench.store.reviews.decide(review_id, decision(0, file=file))
+    assert bench.store.reviews.approved_file(job_id) == StoredFile(sha256=sha256, size_bytes=8)
+    bench.store.reviews.reopen(review_id, by="mary", reason="a second look")
+    assert bench.store.reviews.approved_file(job_id) is None
