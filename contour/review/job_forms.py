@@ -13,7 +13,10 @@ _LATEST = 50
 
 
 def jobs_form(store: Store) -> dict[str, Any]:
-    """`{"items": [...]}`, newest first; `state` in small letters, `queue_place` 1 for the next in line, `estimate_s` None without history."""
+    """`{"items": [...]}`, newest first; `state` in small letters, `queue_place` 1 for the next in line.
+
+    `estimate_s` is None where there is no history.
+    """
     jobs = list(store.jobs.listing(page_size=_LATEST).items)
     if jobs and not jobs[-1].state.is_over:
         known = {job.job_id for job in jobs}

@@ -225,7 +225,7 @@ class Person:
 
     def place(self, plane: str, index_zyx: Sequence[float]) -> tuple[float, float]:
         """Where a voxel is on the screen."""
-        x, y = self.page.evaluate(f"contourReview.toCanvas({plane!r}, {list(index_zyx)})")
+        x, y = self.page.evaluate(f"contourReview.toCanvas({plane!r}, {[float(at) for at in index_zyx]})")
         box = self[f"view-{plane}"].bounding_box()
         assert box is not None
         return box["x"] + x, box["y"] + y
@@ -281,6 +281,20 @@ class Person:
         self.page.reload()
         self.wait_for_case()
 
+    def review_of(self, job_id: str) -> str:
+        """The review of a job."""
+        return str(next(one["review_id"] for one in self.ask("/api/worklist")["items"] if one["job_id"] == job_id))
+
+    def facts(self) -> Any:
+        """What the server says of the case on the screen."""
+        return self.ask(f"/api/reviews/{self.state('reviewId')}")
+
+    def fetch(self, path: str) -> bytes:
+        """Bytes that the server gives out for the case on the screen."""
+        answer = self.context.request.get(f"{self.clinic.url}api/reviews/{self.state('reviewId')}/{path}")
+        assert answer.ok, answer.text()
+        return answer.body()
+
     def ask(self, path: str) -> Any:
         """What the server answers this person's session, read as JSON."""
         answer = self.context.request.get(self.clinic.url.rstrip("/") + path)
@@ -298,6 +312,6 @@ def somebody(clinic: Clinic, browser: Browser) -> Iterator[Person]:
     person = Person.at(clinic, browser)
     try:
         yield person
-        assert person.complaints == []
+        assert person.complaints == [], person.complaints
     finally:
         person.context.close()

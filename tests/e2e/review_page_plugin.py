@@ -104,7 +104,9 @@ def sit_down(clinic: Clinic, chromium: Browser) -> Iterator[Callable[..., Person
 
         def seat(name: str = "", at: Clinic = clinic) -> Person:
             person = stack.enter_context(somebody(at, chromium))
-            return person.sign_in(name) if name else person
+            if name:
+                person.sign_in(name)["worklist"].wait_for()
+            return person
 
         yield seat
 
