@@ -24,6 +24,7 @@ export interface Account {
 
 export interface WorkItem {
   review_id: string;
+  job_id: string;
   kind: "plan" | "fraction";
   label: string;
   course_id: string | null;
@@ -168,6 +169,7 @@ export interface Can {
 
 export interface ReviewFacts {
   review_id: string;
+  job_id: string;
   kind: "plan" | "fraction";
   label: string;
   state: ReviewState;

@@ -23,8 +23,7 @@ export function ConflictDialog({ workspace }: { workspace: Workspace }) {
   };
   const resolve = (keep: boolean): void => {
     setLoaded(false);
-    workspace.queue.resolve(keep);
-    void workspace.reload();
+    workspace.resolveConflict(keep);
   };
 
   return (

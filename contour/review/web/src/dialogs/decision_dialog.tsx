@@ -25,6 +25,7 @@ export function DecisionDialog({ workspace, how, onClose }: Props) {
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
+    workspace.sendNudge();
     if (workspace.queue.pending.value.length > 0) {
       setError("Some edits are not saved yet; sign once they are");
       return;

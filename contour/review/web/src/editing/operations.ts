@@ -28,6 +28,7 @@ export const BRUSH_MM = { least: 0.5, most: 50 };
 export const BRUSH_POINTS_MOST = 2000;
 export const FREEHAND_POINTS = { least: 3, most: 5000 };
 export const MARGIN_MOST_MM = 30;
+export const NUDGE_MOST_MM = 500;
 export const SMOOTH_MM = { least: 0.5, most: 10 };
 
 /** A point as it is sent: to a thousandth of a millimetre. */

@@ -6,6 +6,7 @@ import { addTool, init as initTools, PanTool, TrackballRotateTool, WindowLevelTo
 import { setCanvasCreator } from "../../node_modules/@cornerstonejs/core/dist/esm/RenderingEngine/helpers/getOrCreateCanvas.js";
 import { BACKENDS, preferredBackend, type Backend } from "./backend";
 import { provideImageFacts } from "./image_facts";
+import { patientOf, type Patient } from "./patient";
 
 const DECODERS = 2;
 const CACHE_BYTES = 256 * 2 ** 20;
@@ -79,12 +80,15 @@ export interface Decoded {
   hu: ArrayLike<number>;
   least: number;
   most: number;
+  patient: Patient;
 }
 
 /** Fetches and decodes one slice in Hounsfield units, and keeps no copy of it. */
 export async function decodeSlice(url: string): Promise<Decoded> {
   const options = { preScale: { enabled: true } };
   const image = await imageLoader.loadImage(`wadouri:${url}`, options as unknown as Parameters<typeof imageLoader.loadImage>[1]);
+  const patient = patientOf(url);
   dicomImageLoader.wadouri.dataSetCacheManager.unload(url);
-  return { hu: image.getPixelData() as ArrayLike<number>, least: image.minPixelValue, most: image.maxPixelValue };
+  const hu = image.getPixelData() as ArrayLike<number>;
+  return { hu, least: image.minPixelValue, most: image.maxPixelValue, patient };
 }

@@ -11,8 +11,6 @@ import type { SliceStore } from "./slice_store";
 /** What is shown: the scan of the day alone, a blend with the plan scan, or tiles of both. */
 export type Mix = { kind: "daily" } | { kind: "blend"; planShare: number } | { kind: "checker"; tileMm: number };
 
-
-
 /** Over all reviews, so that no picture of another case is ever found by the same id. */
 let made = 0;
 
@@ -63,7 +61,7 @@ export class PlaneImages {
       intercept: 0,
       windowCenter: this.window.center,
       windowWidth: this.window.width,
-      voiLUTFunction: Enums.VOILUTFunctionType.LINEAR,
+      voiLUTFunction: Enums.VOILUTFunctionType.LINEAR_EXACT,
       getPixelData: () => pixels,
       getCanvas: () => document.createElement("canvas"),
       rows: frame.rows,

@@ -3,6 +3,7 @@
 import { instanceUrl } from "../api/client";
 import { Signal } from "../state/signal";
 import { decodeSlice } from "./cornerstone";
+import type { Patient } from "./patient";
 
 const AT_ONCE = 4;
 const ATTEMPTS = 4;
@@ -14,6 +15,8 @@ export class SliceStore {
   readonly arrived: Uint8Array;
   readonly loaded = new Signal(0);
   readonly failed = new Signal<readonly number[]>([]);
+  /** As the first slice that came says. */
+  readonly patient = new Signal<Patient | null>(null);
   least = AIR_HU;
   most = AIR_HU;
   private readonly underway = new Map<number, Promise<void>>();
@@ -94,11 +97,12 @@ export class SliceStore {
     const url = instanceUrl(this.reviewId, k);
     for (let attempt = 1; ; attempt++) {
       try {
-        const { hu, least, most } = await decodeSlice(url);
+        const { hu, least, most, patient } = await decodeSlice(url);
         if (hu.length !== this.sliceVoxels) throw new Error(`found ${hu.length} pixels, expected ${this.sliceVoxels}`);
         this.hu.set(hu, k * this.sliceVoxels);
         this.least = Math.min(this.least, least);
         this.most = Math.max(this.most, most);
+        this.patient.value ??= patient;
         break;
       } catch (error) {
         if (attempt === ATTEMPTS || this.stopped) throw error;

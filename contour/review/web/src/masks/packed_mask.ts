@@ -1,6 +1,8 @@
 /** A structure's voxels as packed bits of a crop of the grid. */
 
 import type { Zyx } from "../api/contract";
+import type { IndexBox } from "../space/box";
+import type { PlaneFrame } from "../space/planes";
 
 export class PackedMask {
   constructor(
@@ -61,4 +63,25 @@ export interface MaskSlice {
   rows: number;
   columns: number;
   voxels: Uint8Array;
+}
+
+/** The box around a mask's voxels in one slice of a plane; null where it has none there. */
+export function sectionBox(mask: PackedMask, frame: PlaneFrame, slice: number): IndexBox | null {
+  const found = mask.slice(frame.normalAxis, slice, frame.rowAxis, frame.columnAxis);
+  if (found === null) return null;
+  let [top, bottom, left, right] = [found.rows, -1, found.columns, -1];
+  found.voxels.forEach((voxel, at) => {
+    if (voxel === 0) return;
+    const [row, column] = [Math.floor(at / found.columns), at % found.columns];
+    top = Math.min(top, row);
+    bottom = Math.max(bottom, row);
+    left = Math.min(left, column);
+    right = Math.max(right, column);
+  });
+  const box: IndexBox = { lower: [slice, slice, slice], shape: [1, 1, 1] };
+  box.lower[frame.rowAxis] = found.row + top;
+  box.shape[frame.rowAxis] = bottom - top + 1;
+  box.lower[frame.columnAxis] = found.column + left;
+  box.shape[frame.columnAxis] = right - left + 1;
+  return box;
 }

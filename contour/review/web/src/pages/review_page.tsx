@@ -12,6 +12,7 @@ import { StatusBar } from "../panels/status_bar";
 import { StructureList } from "../panels/structure_list";
 import { Toolbar } from "../panels/toolbar";
 import { ViewGrid } from "../panels/view_grid";
+import { shortId } from "../panels/words";
 import { useSignal } from "../state/signal";
 import { Workspace } from "../state/workspace";
 import { exposeTestState } from "../test_state";
@@ -78,6 +79,7 @@ function Review({ workspace, account, onSignOut, openedMs }: ReviewProps) {
     exposeTestState(workspace);
     const stopKeys = attachKeys(workspace, () => nudgeMm.current);
     const warn = (event: BeforeUnloadEvent): void => {
+      workspace.sendNudge();
       if (workspace.queue.pending.value.length > 0) event.preventDefault();
     };
     window.addEventListener("beforeunload", warn);
@@ -93,10 +95,12 @@ function Review({ workspace, account, onSignOut, openedMs }: ReviewProps) {
   return (
     <div class="review-page">
       <PageHeader account={account} onSignOut={onSignOut} state={facts.state}>
+        <PatientName workspace={workspace} />
         <h1>{facts.label || facts.review_id}</h1>
         <span class="muted">
           {facts.kind === "fraction" ? `Fraction ${facts.fraction?.number ?? ""}` : "Plan"} · {facts.job.model}{" "}
-          {facts.job.model_version} · revision <span data-testid="revision">{facts.revision}</span>
+          {facts.job.model_version} · job <span title={facts.job_id}>{shortId(facts.job_id)}</span> · revision{" "}
+          <span data-testid="revision">{facts.revision}</span>
         </span>
       </PageHeader>
       <aside class="side left" aria-label="Structures">
@@ -114,5 +118,15 @@ function Review({ workspace, account, onSignOut, openedMs }: ReviewProps) {
       </aside>
       <ConflictDialog workspace={workspace} />
     </div>
+  );
+}
+
+function PatientName({ workspace }: { workspace: Workspace }) {
+  const patient = useSignal(workspace.viewer.store.patient);
+  if (patient === null) return null;
+  return (
+    <span class="patient" data-testid="patient">
+      {patient.name || "No name"} <span class="muted">ID {patient.id || "none"}</span>
+    </span>
   );
 }

@@ -7,7 +7,7 @@ import type { Account, JobItem, ReviewState, Worklist } from "../api/contract";
 import { JobTable } from "../panels/job_table";
 import { PageHeader } from "../panels/page_header";
 import { WorkTable } from "../panels/work_table";
-import { STATE_NAMES } from "../panels/words";
+import { STATE_NAMES, told } from "../panels/words";
 
 const STATES: readonly ReviewState[] = ["new", "in_review", "approved", "rejected"];
 
@@ -50,7 +50,8 @@ export function WorkListPage({ account, onSignOut }: { account: Account; onSignO
     setStates(states.includes(state) ? states.filter((each) => each !== state) : [...states, state]);
   const wanted = words.trim().toLowerCase();
   const items = (list?.items ?? []).filter(
-    (item) => item.priority >= least && `${item.label} ${item.why.join(" ")}`.toLowerCase().includes(wanted),
+    (item) =>
+      item.priority >= least && `${item.label} ${item.job_id} ${item.why.map(told).join(" ")}`.toLowerCase().includes(wanted),
   );
 
   return (
@@ -82,7 +83,7 @@ export function WorkListPage({ account, onSignOut }: { account: Account; onSignO
             />
           </label>
           <label class="grow">
-            Label or reason contains
+            Label, job or reason contains
             <input type="search" value={words} data-testid="filter-why" onInput={(event) => setWords(event.currentTarget.value)} />
           </label>
         </div>

@@ -7,7 +7,8 @@ import type { Mix } from "../images/plane_images";
 import { useSignal } from "../state/signal";
 import type { Workspace } from "../state/workspace";
 import { heatColour } from "../viewer/displacement";
-import { figure, sentence, signed } from "./words";
+import { DriftTable } from "./drift_table";
+import { sentence, signed, told } from "./words";
 
 const SIDES = [["L", "R"], ["P", "A"], ["S", "I"]] as const;
 const LEGEND_STEPS = 24;
@@ -23,7 +24,7 @@ export function FractionPanel({ workspace, fraction }: { workspace: Workspace; f
       <ul class="findings" data-testid="verdict-reasons">
         {fraction.reasons.map(({ reason, message }) => (
           <li key={reason + message}>
-            <strong>{sentence(reason)}.</strong> {message}
+            <strong>{sentence(reason)}.</strong> {told(message)}
           </li>
         ))}
       </ul>
@@ -36,7 +37,7 @@ export function FractionPanel({ workspace, fraction }: { workspace: Workspace; f
           pitch {signed(setup.pitch_deg, 1)}°, yaw {signed(setup.yaw_deg, 1)}°, roll {signed(setup.roll_deg, 1)}°
         </p>
       )}
-      <DriftTable fraction={fraction} />
+      <DriftTable rows={fraction.rows} />
     </section>
   );
 }
@@ -141,42 +142,5 @@ function DisplacementChoice({ workspace }: { workspace: Workspace }) {
         </div>
       )}
     </>
-  );
-}
-
-function DriftTable({ fraction }: { fraction: FractionFacts }) {
-  if (fraction.rows.length === 0) return null;
-  return (
-    <div class="table-frame" role="region" aria-label="Drift since the plan" tabIndex={0}>
-      <table class="compact" data-testid="drift">
-        <thead>
-          <tr>
-            <th scope="col">Structure</th>
-            <th scope="col" class="number" title="Volume today against the plan">ml</th>
-            <th scope="col" class="number" title="Shift of the centroid: left, back, up">Shift mm</th>
-            <th scope="col" class="number">Dice</th>
-            <th scope="col" class="number">HD95</th>
-            <th scope="col">Trust</th>
-          </tr>
-        </thead>
-        <tbody>
-          {fraction.rows.map(({ drift, trust }) => (
-            <tr key={drift.name}>
-              <th scope="row">{drift.name}</th>
-              <td class="number">
-                {figure(drift.today_volume_ml, 1)}
-                {drift.volume_change_percent !== null && ` (${signed(drift.volume_change_percent, 0)} %)`}
-              </td>
-              <td class="number">{drift.shift_xyz_mm?.map((value) => signed(value, 1)).join(" ") ?? "–"}</td>
-              <td class="number">{figure(drift.dice, 2)}</td>
-              <td class="number">{figure(drift.hd95_mm, 1)}</td>
-              <td title={trust.reasons.map((reason) => reason.message).join("; ")}>
-                <span class={`verdict ${trust.verdict}`}>{trust.verdict}</span> {trust.expected_error_mm !== null && `± ${figure(trust.expected_error_mm, 1)}`}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }

@@ -1,7 +1,7 @@
 /** Running, waiting and recent jobs. */
 
 import type { JobItem } from "../api/contract";
-import { durationText, sentence, timeText } from "./words";
+import { durationText, sentence, shortId, timeText, told } from "./words";
 
 export function JobTable({ jobs }: { jobs: readonly JobItem[] }) {
   return (
@@ -13,14 +13,14 @@ export function JobTable({ jobs }: { jobs: readonly JobItem[] }) {
             <th scope="col">State</th>
             <th scope="col">Progress</th>
             <th scope="col">Left</th>
-            <th scope="col">Created</th>
+            <th scope="col">Made</th>
           </tr>
         </thead>
         <tbody>
           {jobs.map((job) => (
             <tr key={job.job_id} data-testid="job-row">
               <td>
-                {sentence(job.kind)} <span class="muted">{job.job_id.slice(0, 8)}</span>
+                {sentence(job.kind)} <span class="muted">{shortId(job.job_id)}</span>
               </td>
               <td>
                 {sentence(job.state)}
@@ -48,4 +48,4 @@ export function JobTable({ jobs }: { jobs: readonly JobItem[] }) {
 }
 
 const failureText = (failure: NonNullable<JobItem["failure"]>): string =>
-  typeof failure === "string" ? failure : `${sentence(failure.reason)}: ${failure.message}`;
+  typeof failure === "string" ? failure : `${sentence(failure.reason)}. ${told(failure.message)}`;

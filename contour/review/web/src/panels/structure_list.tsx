@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { StructureFacts } from "../api/contract";
 import { useSignal } from "../state/signal";
 import type { Workspace } from "../state/workspace";
-import { figure, sentence, signed } from "./words";
+import { figure, sentence, signed, told } from "./words";
 
 export function StructureList({ workspace }: { workspace: Workspace }) {
   const facts = useSignal(workspace.case.facts);
@@ -35,7 +35,7 @@ export function StructureList({ workspace }: { workspace: Workspace }) {
           <ul class="findings" data-testid="job-warnings">
             {facts.warnings.map(({ reason, message }) => (
               <li key={reason + message}>
-                <strong>{sentence(reason)}.</strong> {message}
+                <strong>{sentence(reason)}.</strong> {told(message)}
               </li>
             ))}
           </ul>
@@ -68,14 +68,11 @@ function StructureRow({ structure, workspace, shown, active, mayEdit }: RowProps
       </svg>
       <button
         type="button" class="name" aria-pressed={active} title={structure.label} data-testid={`select-${name}`}
-        onClick={() => (workspace.case.active.value = name)} onDblClick={() => workspace.jumpTo(name)}
+        onClick={() => (workspace.case.active.value = name)} onDblClick={() => workspace.jumps.toStructure(name)}
       >
         {name}
-        {structure.edited && <span class="mark edited" title="Edited by a person"> edited</span>}
-        {structure.proposal && <span class="mark" title="A proposal from the CT alone"> proposal</span>}
-        {structure.look_of !== "" && <span class="mark" title={`Must-look region of ${structure.look_of}`}> must-look</span>}
       </button>
-      <button type="button" class="small" aria-label={`Jump to ${name}`} title="Jump to its middle" data-testid={`jump-${name}`} onClick={() => workspace.jumpTo(name)}>
+      <button type="button" class="small" aria-label={`Jump to ${name}`} title="Jump to its middle" data-testid={`jump-${name}`} onClick={() => workspace.jumps.toStructure(name)}>
         <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
           <circle cx="8" cy="8" r="4.5" />
           <path d="M8 1v5M8 10v5M1 8h5M10 8h5" />
@@ -89,6 +86,9 @@ function StructureRow({ structure, workspace, shown, active, mayEdit }: RowProps
             {" "}· Dice {figure(structure.predicted_dice, 2)}
           </span>
         )}
+        {structure.proposal && <Mark text="proposal" title="A proposal from the CT alone" />}
+        {structure.look_of !== "" && <Mark text="must-look" title={`Must-look region of ${structure.look_of}`} />}
+        {structure.edited && <Mark text="edited" title="Edited by a person" />}
         {warnings.length > 0 && (
           <button
             type="button" class="small warn" aria-expanded={open} aria-controls={noteId} data-testid={`warnings-${name}`}
@@ -107,11 +107,20 @@ function StructureRow({ structure, workspace, shown, active, mayEdit }: RowProps
         <ul class="findings">
           {warnings.map(({ reason, message }) => (
             <li key={reason + message}>
-              <strong>{sentence(reason)}.</strong> {message}
+              <strong>{sentence(reason)}.</strong> {told(message)}
             </li>
           ))}
         </ul>
       </div>
     </li>
+  );
+}
+
+function Mark({ text, title }: { text: "proposal" | "must-look" | "edited"; title: string }) {
+  return (
+    <>
+      {" "}
+      <span class={`mark ${text}`} title={title}>{text}</span>
+    </>
   );
 }

@@ -38,13 +38,13 @@ export function Toolbar({ workspace }: { workspace: Workspace }) {
       </Group>
       <WindowGroup workspace={workspace} />
       <Group label="Jump">
-        <button type="button" title="Key n" data-testid="next-look" disabled={facts.looks.length === 0} onClick={() => workspace.nextLook()}>
+        <button type="button" title="Key n" data-testid="next-look" disabled={facts.looks.length === 0} onClick={() => workspace.jumps.nextLook()}>
           Next look <kbd>n</kbd>
         </button>
         <button
           type="button" title="Key m" data-testid="next-region"
           disabled={!facts.structures.some((structure) => structure.look_of !== "")}
-          onClick={() => workspace.nextRegion()}
+          onClick={() => workspace.jumps.nextRegion()}
         >
           Must-look <kbd>m</kbd>
         </button>
@@ -150,12 +150,7 @@ function DisplayGroup({ workspace }: { workspace: Workspace }) {
         <input type="checkbox" checked={crosshair} data-testid="crosshair" onChange={(event) => (workspace.crosshair.value = event.currentTarget.checked)} />
         Crosshair
       </label>
-      <button
-        type="button" title="Key 0" data-testid="fit"
-        onClick={() => {
-          for (const view of workspace.viewer.views.values()) view.fit();
-        }}
-      >
+      <button type="button" title="Key 0" data-testid="fit" onClick={() => workspace.viewer.fit()}>
         Fit <kbd>0</kbd>
       </button>
     </Group>

@@ -18,6 +18,9 @@ export class ReviewCase {
   /** Told with the names of structures whose voxels have changed. */
   readonly changed = new Signal<readonly string[]>([]);
 
+  /** The revision that each structure's voxels are known to belong to, at least. */
+  private readonly maskRevisions = new Map<string, number>();
+
   constructor(facts: ReviewFacts) {
     this.facts = new Signal(facts);
     this.visible = new Signal<ReadonlySet<string>>(new Set(facts.structures.map((structure) => structure.name)));
@@ -40,8 +43,10 @@ export class ReviewCase {
   async loadMasks(): Promise<void> {
     const waiting = this.facts.value.structures.map((structure) => structure.name);
     await inTurn(waiting, async (name) => {
-      const answer = await api.mask(this.id, name, "current");
-      this.masks.value.set(name, new PackedMask(answer.lower_zyx, answer.shape_zyx, answer.bits));
+      const { revision, lower_zyx, shape_zyx, bits } = await api.mask(this.id, name, "current");
+      if (revision < (this.maskRevisions.get(name) ?? 0)) return;
+      this.maskRevisions.set(name, revision);
+      this.masks.value.set(name, new PackedMask(lower_zyx, shape_zyx, bits));
       this.masks.announce();
     });
   }
@@ -61,6 +66,7 @@ export class ReviewCase {
     if (answer.revision <= facts.revision) return;
     const byName = new Map(answer.structures.map((structure) => [structure.name, structure]));
     for (const edited of answer.structures) {
+      this.maskRevisions.set(edited.name, answer.revision);
       this.masks.value.set(edited.name, PackedMask.fromBase64(edited.lower_zyx, edited.shape_zyx, edited.bits));
     }
     this.facts.value = {
@@ -79,9 +85,11 @@ export class ReviewCase {
     this.changed.value = [...byName.keys()];
   }
 
-  /** Asks the server for the whole state again. */
+  /** Asks the server for the whole state again; an answer that an edit has overtaken is asked for once more. */
   async reload(): Promise<void> {
-    this.facts.value = await api.openReview(this.id);
+    let facts = await api.openReview(this.id);
+    while (facts.revision < this.facts.value.revision) facts = await api.openReview(this.id);
+    this.facts.value = facts;
     await this.loadMasks();
     this.changed.value = this.facts.value.structures.map((structure) => structure.name);
   }

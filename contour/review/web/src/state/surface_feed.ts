@@ -2,7 +2,8 @@
 
 import { surface } from "../api/client";
 import type { SliceStore } from "../images/slice_store";
-import { SurfaceView } from "../viewer/surfaces";
+import type { StructureFacts } from "../api/contract";
+import { SurfaceView, type SurfaceKind } from "../viewer/surfaces";
 import type { ReviewCase } from "./review_case";
 import { Signal } from "./signal";
 
@@ -64,7 +65,7 @@ export class SurfaceFeed {
       }
       try {
         const data = await surface(this.reviewed.id, name);
-        this.view?.put(name, data, structure.colour, structure.kind === "EXTERNAL");
+        this.view?.put(name, data, structure.colour, surfaceKind(structure));
         this.view?.show(name, this.reviewed.visible.value.has(name));
       } catch {
         this.note.value = `The surface of ${name} could not be fetched`;
@@ -72,4 +73,10 @@ export class SurfaceFeed {
     }
     this.view?.frameFirst();
   }
+}
+
+function surfaceKind({ kind, look_of, proposal }: StructureFacts): SurfaceKind {
+  if (kind === "EXTERNAL") return "outline";
+  if (look_of !== "") return "region";
+  return proposal ? "proposal" : "organ";
 }

@@ -2,17 +2,22 @@
 
 import { displacement, planVolume, type ApiError, type PlanScan } from "../api/client";
 import { listen } from "../api/events";
-import type { EditAnswer, Look, ReviewFacts, Xyz } from "../api/contract";
+import type { EditAnswer, ReviewFacts, Xyz } from "../api/contract";
 import { ActivityClock } from "../editing/activity";
 import { changeName, EditQueue, type PendingChange } from "../editing/edit_queue";
 import { Editor } from "../editing/editor";
+import { NudgeGatherer } from "../editing/nudges";
 import { rounded, type Operation } from "../editing/operations";
-import type { PackedMask } from "../masks/packed_mask";
+import { positionText } from "../space/letters";
 import type { PlaneName } from "../space/planes";
 import { DisplacementField } from "../viewer/displacement";
-import { drawOverlay, type DrawnMask, type Scene, type Stroke } from "../viewer/overlay";
+import { drawOverlay, type Scene, type Stroke } from "../viewer/overlay";
+import type { PlaneView } from "../viewer/plane_view";
 import { attachPointer } from "../viewer/pointer";
 import { Viewer } from "../viewer/viewer";
+import { bodyOf, whatToShow } from "./body";
+import { drawnMasks } from "./drawn_masks";
+import { Jumps } from "./jumps";
 import { ReviewCase } from "./review_case";
 import { Signal } from "./signal";
 import { SurfaceFeed } from "./surface_feed";
@@ -20,6 +25,12 @@ import { SurfaceFeed } from "./surface_feed";
 export interface Readout {
   point: Xyz;
   hu: number | null;
+}
+
+export interface Pointer {
+  view: PlaneView;
+  x: number;
+  y: number;
 }
 
 export class Workspace {
@@ -31,19 +42,22 @@ export class Workspace {
   /** What is announced to the user, also by a screen reader. */
   readonly message = new Signal("");
   readonly readout = new Signal<Readout | null>(null);
-  readonly fillOpacity = new Signal(0.15);
+  readonly fillOpacity = new Signal(0.1);
   readonly crosshair = new Signal(true);
   readonly plannedShown = new Signal(true);
   readonly displacementStyle = new Signal<"none" | "arrows" | "heat">("none");
   readonly displacement = new Signal<DisplacementField | null>(null);
   readonly planReady = new Signal(false);
   readonly surfaces: SurfaceFeed;
+  readonly jumps: Jumps;
   /** Who has changed the case elsewhere since it was loaded; empty for nobody. */
   readonly changedBy = new Signal("");
   circle: Scene["circle"] = null;
+  private pointer: Pointer | null = null;
+  private readonly nudges = new NudgeGatherer((structure, offset) =>
+    this.queue.add("edits", structure, { kind: "nudge", offset_xyz_mm: rounded(offset) }, this.clock.take()),
+  );
   private strokes: { requestId: string | null; stroke: Stroke }[] = [];
-  private lookAt = -1;
-  private regionAt = -1;
   private stopped = false;
   private stopListening: () => void = () => undefined;
 
@@ -53,7 +67,8 @@ export class Workspace {
   ) {
     this.case = new ReviewCase(facts);
     this.surfaces = new SurfaceFeed(this.case);
-    this.viewer = new Viewer(facts);
+    this.viewer = new Viewer(facts, (frame, slice) => whatToShow(this.case, frame, slice));
+    this.jumps = new Jumps(this.case, this.viewer, (text) => this.tell(text));
     this.queue = new EditQueue({
       reviewId: facts.review_id,
       revision: () => this.case.facts.value.revision,
@@ -73,10 +88,18 @@ export class Workspace {
     for (const signal of [this.fillOpacity, this.crosshair, this.plannedShown]) (signal as Signal<unknown>).watch(draw);
     for (const signal of [this.displacementStyle, this.displacement]) (signal as Signal<unknown>).watch(draw);
     this.viewer.onPlane = (view) => attachPointer(this, view);
-    this.viewer.onRendered = (view) => drawOverlay(view, this.scene());
+    this.viewer.onRendered = (view) => {
+      drawOverlay(view, this.scene());
+      if (this.pointer?.view === view) this.readOut();
+    };
     await this.viewer.start(planes, openedMs);
     if (this.stopped) return;
     this.listenForOthers();
+    const fitToBody = masks.watch(() => {
+      if (bodyOf(this.case) === null) return;
+      fitToBody();
+      if (this.editor.live === null) this.viewer.fitAgain();
+    });
     await this.case.loadMasks();
     void this.queue.send();
     await this.loadFraction().catch((error: Error) => this.tell(`The plan could not be shown: ${error.message}`));
@@ -86,6 +109,7 @@ export class Workspace {
   stop(): void {
     this.stopped = true;
     this.stopListening();
+    this.sendNudge();
     this.queue.stop();
     this.clock.stop();
     this.viewer.stop();
@@ -103,11 +127,17 @@ export class Workspace {
     if (view !== undefined) drawOverlay(view, this.scene());
   }
 
+  /** Says where the pointer is, in CSS pixels of a plane; null for nowhere. */
+  pointAt(pointer: Pointer | null): void {
+    this.pointer = pointer;
+    this.readOut();
+  }
+
   /** Queues an edit of the active structure; `stroke` stays on the screen until the server has answered. */
   edit(operation: Operation, stroke: Stroke | null = null): void {
-    const structure = this.case.active.value;
-    if (structure === null) return this.tell("Choose a structure first");
-    if (!this.case.facts.value.can.edit) return this.tell("This review cannot be edited in its present state");
+    const structure = this.editable();
+    if (structure === null) return;
+    this.sendNudge();
     this.queue.add("edits", structure, operation, this.clock.take());
     if (stroke !== null) {
       this.strokes.push({ requestId: this.queue.pending.value.at(-1)?.requestId ?? null, stroke });
@@ -116,6 +146,7 @@ export class Workspace {
   }
 
   step(path: "undo" | "redo"): void {
+    this.sendNudge();
     const { can } = this.case.facts.value;
     if (!can.edit || (!can[path] && this.queue.pending.value.length === 0)) return this.tell(`Nothing to ${path}`);
     this.queue.add(path, null, null, 0);
@@ -128,40 +159,19 @@ export class Workspace {
   }
 
   revert(structure: string): void {
+    this.sendNudge();
     this.queue.add("revert", structure, null, 0);
   }
 
+  /** Moves the active structure; nudges in quick succession become one. */
   nudge(offset: Xyz): void {
-    this.edit({ kind: "nudge", offset_xyz_mm: rounded(offset) });
+    const structure = this.editable();
+    if (structure !== null) this.tell(`Nudge of ${structure} by ${positionText(this.nudges.add(structure, offset))}`);
   }
 
-  jumpTo(name: string): void {
-    const structure = this.case.structure(name);
-    if (structure?.centre_xyz_mm == null) return this.tell(`${name} has no voxels`);
-    this.viewer.moveTo(this.viewer.grid.toIndex(structure.centre_xyz_mm));
-  }
-
-  /** The next slice that most needs a look, worst first. */
-  nextLook(): void {
-    const { looks } = this.case.facts.value;
-    if (looks.length === 0) return this.tell("No slice is marked for a look");
-    this.lookAt = (this.lookAt + 1) % looks.length;
-    const look = looks[this.lookAt] as Look;
-    this.case.active.value = look.structure;
-    const middle = this.middleOf(look.structure);
-    this.viewer.moveTo([look.k, middle[1], middle[2]]);
-    this.tell(`Look ${this.lookAt + 1} of ${looks.length}: ${look.structure}, slice ${look.k + 1}. ${look.why}`);
-  }
-
-  /** The next must-look region of a target. */
-  nextRegion(): void {
-    const regions = this.case.facts.value.structures.filter((structure) => structure.look_of !== "");
-    if (regions.length === 0) return this.tell("This case has no must-look region");
-    this.regionAt = (this.regionAt + 1) % regions.length;
-    const region = regions[this.regionAt];
-    if (region === undefined) return;
-    this.jumpTo(region.name);
-    this.tell(`Must-look region of ${region.look_of}: ${region.volume_ml.toFixed(1)} ml`);
+  /** Sends a nudge that still waits for others to follow. */
+  sendNudge(): void {
+    this.nudges.flush();
   }
 
   tell(text: string): void {
@@ -185,42 +195,45 @@ export class Workspace {
   async reload(): Promise<void> {
     await this.case.reload();
     this.changedBy.value = "";
-    this.strokes = this.strokes.filter(({ requestId }) =>
-      this.queue.pending.value.some((pending) => pending.requestId === requestId),
-    );
+    this.dropSentStrokes();
+  }
+
+  /** After the state of somebody else was loaded: sends the unsent edits on top of it, or forgets them. */
+  resolveConflict(keepUnsent: boolean): void {
+    this.queue.resolve(keepUnsent);
+    this.dropSentStrokes();
+  }
+
+  /** Position and HU under the pointer, also when the picture moved below it. */
+  private readOut(): void {
+    if (this.pointer === null) {
+      this.readout.value = null;
+      return;
+    }
+    const { view, x, y } = this.pointer;
+    const index = view.toIndex(x, y);
+    this.readout.value = { point: this.viewer.grid.toPoint(index), hu: this.viewer.huAt(index) };
+  }
+
+  private dropSentStrokes(): void {
+    const unsent = new Set(this.queue.pending.value.map(({ requestId }) => requestId));
+    this.strokes = this.strokes.filter(({ requestId }) => requestId !== null && unsent.has(requestId));
     this.draw();
   }
 
-  private middleOf(name: string): [number, number, number] {
-    const centre = this.case.structure(name)?.centre_xyz_mm;
-    return centre == null ? this.viewer.cursor.value : this.viewer.grid.toIndex(centre);
-  }
-
-  /** The patient's outline, if there is one. */
-  private get body(): PackedMask | null {
-    const outer = this.case.facts.value.structures.find((structure) => structure.kind === "EXTERNAL");
-    return outer === undefined ? null : (this.case.masks.value.get(outer.name) ?? null);
+  /** Name of the active structure; null, and said why, where it cannot be edited. */
+  private editable(): string | null {
+    const structure = this.case.active.value;
+    if (structure === null) this.tell("Choose a structure first");
+    else if (!this.case.facts.value.can.edit) this.tell("This review cannot be edited in its present state");
+    else return structure;
+    return null;
   }
 
   private scene(): Scene {
-    const masks: DrawnMask[] = [];
-    const { active, visible, facts } = this.case;
-    if (this.plannedShown.value) {
-      for (const { name, colour } of facts.value.fraction?.planned ?? []) {
-        const mask = this.case.planned.value.get(name);
-        if (mask !== undefined && visible.value.has(name)) masks.push({ mask, colour, active: false, dashed: true, filled: false });
-      }
-    }
-    for (const { name, colour, kind } of facts.value.structures) {
-      const mask = this.case.masks.value.get(name);
-      if (mask !== undefined && visible.value.has(name)) {
-        const filled = kind !== "EXTERNAL";
-        masks.push({ mask, colour, active: name === active.value, dashed: false, filled });
-      }
-    }
     const live = this.editor.live;
     return {
-      masks,
+      masks: drawnMasks(this.case, this.plannedShown.value),
       fillOpacity: this.fillOpacity.value,
       cursor: this.viewer.cursor.value,
       crosshair: this.crosshair.value,
@@ -228,7 +241,7 @@ export class Workspace {
       circle: this.editor.hasCircle ? this.circle : null,
       displacement: this.displacement.value,
       displacementStyle: this.displacementStyle.value,
-      body: this.body,
+      body: bodyOf(this.case),
     };
   }
 
@@ -246,7 +259,8 @@ export class Workspace {
   private refused(error: ApiError, sent: PendingChange): void {
     this.strokes = this.strokes.filter(({ requestId }) => requestId !== sent.requestId);
     this.draw();
-    this.tell(`The ${changeName(sent)} was refused: ${error.message}`);
+    const why = error.reason === "EMPTY_RESULT" ? "it would leave nothing of the structure" : error.message;
+    this.tell(`The ${changeName(sent)} was refused: ${why}`);
   }
 
   private listenForOthers(): void {

@@ -78,10 +78,10 @@ function commanded(workspace: Workspace, key: string): boolean {
   }
   switch (key) {
     case "n":
-      workspace.nextLook();
+      workspace.jumps.nextLook();
       return true;
     case "m":
-      workspace.nextRegion();
+      workspace.jumps.nextRegion();
       return true;
     case "[":
       editor.changeRadius(-1);
@@ -102,7 +102,7 @@ function commanded(workspace: Workspace, key: string): boolean {
       editor.tool.value = "freehand";
       return true;
     case "0":
-      for (const view of viewer.views.values()) view.fit();
+      viewer.fit();
       return true;
     case "+":
     case "-":

@@ -12,7 +12,7 @@ export interface DrawnMask {
   active: boolean;
   /** Planned, not today's. */
   dashed: boolean;
-  /** Never for the patient's outline, which would tint the whole picture. */
+  /** Never for the patient's outline or a region to look at, which would tint the greys that a reviewer reads. */
   filled: boolean;
 }
 

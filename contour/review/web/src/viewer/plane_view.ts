@@ -4,11 +4,15 @@ import { Enums, type StackViewport } from "@cornerstonejs/core";
 import type { Xyz, Zyx } from "../api/contract";
 import { handOver } from "../images/cornerstone";
 import type { PlaneImages } from "../images/plane_images";
+import type { IndexBox } from "../space/box";
 import { indexToPixel, pixelToIndex, type PlaneFrame, type PlaneName } from "../space/planes";
 import { voiRange, windowOf, type HuWindow } from "./windows";
 
 const LEAST_PX_PER_MM = 0.1;
 const MOST_PX_PER_MM = 80;
+
+/** Left free around what is fitted, where the letters are. */
+const EDGE_PX = 26;
 
 const at = (point: Xyz, part: number): number => point[part] as number;
 
@@ -22,9 +26,12 @@ export class PlaneView {
   /** Where pixel centres lie on the canvas. */
   matrix: PictureMatrix = new DOMMatrix();
   rendered = 0;
+  /** What is brought into view at a slice; null for the whole picture. */
+  toShow: (frame: PlaneFrame, slice: number) => IndexBox | null = () => null;
   onRendered: () => void = () => undefined;
   onWindow: (window: HuWindow) => void = () => undefined;
   private shown = false;
+  private fitted: PictureMatrix | null = null;
   private settingWindow = false;
 
   constructor(
@@ -57,7 +64,10 @@ export class PlaneView {
       return;
     }
     this.shown = true;
+    this.settingWindow = true;
     await this.viewport.setStack([handOver(image)]);
+    this.settingWindow = false;
+    this.frameBox();
     this.setWindow(this.images.window);
   }
 
@@ -74,25 +84,24 @@ export class PlaneView {
     this.viewport.render();
   }
 
-  /** Whole picture in view. */
+  /** The body in view, or the whole picture where none is outlined. */
   fit(): void {
-    this.viewport.resetCamera();
+    if (!this.shown) return;
+    this.frameBox();
     this.viewport.render();
+  }
+
+  /** Whether it stands as `fit` left it. */
+  get isFitted(): boolean {
+    const { fitted, matrix } = this;
+    return fitted !== null && (["a", "d", "e", "f"] as const).every((part) => Math.abs(fitted[part] - matrix[part]) < 1e-3);
   }
 
   /** Multiplies the zoom and keeps the point at (x, y) in its place. */
   zoomAt(factor: number, x: number, y: number): void {
     const scale = this.scale * factor;
     if (scale < LEAST_PX_PER_MM || scale > MOST_PX_PER_MM) return;
-    const before = this.toPoint(x, y);
-    this.viewport.setZoom(this.viewport.getZoom() * factor);
-    this.measure();
-    const after = this.toPoint(x, y);
-    const { focalPoint, position } = this.viewport.getCamera();
-    if (focalPoint !== undefined && position !== undefined) {
-      const moved = (point: Xyz): Xyz => [0, 1, 2].map((c) => at(point, c) + at(before, c) - at(after, c)) as Xyz;
-      this.viewport.setCamera({ focalPoint: moved(focalPoint as Xyz), position: moved(position as Xyz) });
-    }
+    this.zoomOnto(factor, this.toPoint(x, y), x, y);
     this.viewport.render();
   }
 
@@ -125,6 +134,33 @@ export class PlaneView {
   toCanvas(index: readonly number[]): [number, number] {
     const point = this.matrix.transformPoint(new DOMPoint(...indexToPixel(this.frame, index)));
     return [point.x, point.y];
+  }
+
+  private frameBox(): void {
+    this.viewport.resetCamera();
+    this.measure();
+    const { grid } = this.images;
+    const { lower, shape } = this.toShow(this.frame, this.slice) ?? { lower: [0, 0, 0], shape: grid.shape };
+    const sizeMm = (axis: number): number => (shape[axis] as number) * grid.spacing(axis);
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const free = (px: number): number => Math.max(px - 2 * EDGE_PX, px / 2);
+    const wanted = Math.min(free(width) / sizeMm(this.frame.columnAxis), free(height) / sizeMm(this.frame.rowAxis));
+    const middle = lower.map((first, axis) => first + ((shape[axis] as number) - 1) / 2) as Zyx;
+    middle[this.frame.normalAxis] = this.slice;
+    this.zoomOnto(wanted / this.scale, grid.toPoint(middle), width / 2, height / 2);
+    this.fitted = this.matrix;
+  }
+
+  /** Multiplies the zoom and brings a point of the slice to (x, y). */
+  private zoomOnto(factor: number, point: Xyz, x: number, y: number): void {
+    this.viewport.setZoom(this.viewport.getZoom() * factor);
+    this.measure();
+    const there = this.toPoint(x, y);
+    const { focalPoint, position } = this.viewport.getCamera();
+    if (focalPoint === undefined || position === undefined) return;
+    const moved = (from: Xyz): Xyz => [0, 1, 2].map((c) => at(from, c) + at(point, c) - at(there, c)) as Xyz;
+    this.viewport.setCamera({ focalPoint: moved(focalPoint as Xyz), position: moved(position as Xyz) });
+    this.measure();
   }
 
   private afterRendering(): void {

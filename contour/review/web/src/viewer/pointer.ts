@@ -48,7 +48,7 @@ export function attachPointer(workspace: Workspace, view: PlaneView): void {
     const [x, y] = place(event);
     const { editor, viewer } = workspace;
     const index = view.toIndex(x, y);
-    workspace.readout.value = { point: viewer.grid.toPoint(index), hu: viewer.huAt(index) };
+    workspace.pointAt({ view, x, y });
     if (editor.live !== null) {
       for (const each of event.getCoalescedEvents?.() ?? [event]) editor.extend(view, ...place(each));
     } else if (dragging && !editor.draws) {
@@ -77,7 +77,7 @@ export function attachPointer(workspace: Workspace, view: PlaneView): void {
     workspace.drawPlane(view.name);
   });
   element.addEventListener("pointerleave", () => {
-    workspace.readout.value = null;
+    workspace.pointAt(null);
     workspace.circle = null;
     workspace.drawPlane(view.name);
   });

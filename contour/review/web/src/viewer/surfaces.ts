@@ -13,7 +13,10 @@ import { pointNormals, readSurface } from "./surface_mesh";
 const ENGINE = "contour-surfaces";
 const VIEWPORT = "surfaces";
 const MOUSE = ToolEnums.MouseBindings;
-const OUTER_OPACITY = 0.1;
+/** The patient's outline, regions to look at and proposals lie over organs, which must be seen through them. */
+const OPACITY = { organ: 1, proposal: 0.35, region: 0.12, outline: 0.08 };
+
+export type SurfaceKind = keyof typeof OPACITY;
 
 type Actor = ReturnType<typeof vtkActor.newInstance>;
 
@@ -53,7 +56,7 @@ export class SurfaceView {
   }
 
   /** Adds a structure's surface or puts a new one in its place. */
-  put(name: string, data: ArrayBuffer, colour: Rgb, outer: boolean): void {
+  put(name: string, data: ArrayBuffer, colour: Rgb, kind: SurfaceKind): void {
     if (this.stopped) return;
     const mesh = readSurface(data);
     const polydata = vtkPolyData.newInstance();
@@ -68,7 +71,7 @@ export class SurfaceView {
       actor.setMapper(vtkMapper.newInstance());
       const property = actor.getProperty();
       property.setColor(colour[0] / 255, colour[1] / 255, colour[2] / 255);
-      property.setOpacity(outer ? OUTER_OPACITY : 1);
+      property.setOpacity(OPACITY[kind]);
       property.setAmbient(0.25);
       property.setDiffuse(0.75);
       this.actors.set(name, actor);

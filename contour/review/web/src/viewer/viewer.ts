@@ -33,10 +33,14 @@ export class Viewer {
   onPlane: (view: PlaneView) => void = () => undefined;
   onRendered: (view: PlaneView) => void = () => undefined;
   private engine: RenderingEngine | null = null;
-  private readonly observer = new ResizeObserver(() => this.engine?.resize(true, true));
+  private readonly observer = new ResizeObserver(() => this.resize());
   private redrawTimer = 0;
 
-  constructor(facts: ReviewFacts) {
+  /** `toShow` tells which part of the grid is brought into view. */
+  constructor(
+    facts: ReviewFacts,
+    private readonly toShow: PlaneView["toShow"],
+  ) {
     this.grid = new Grid(facts.grid);
     const [slices, rows, columns] = facts.grid.shape_zyx;
     this.store = new SliceStore(facts.review_id, slices, rows * columns);
@@ -60,6 +64,18 @@ export class Viewer {
     await this.views.get("sagittal")?.show(this.cursor.value[2]);
     this.store.loaded.watch((loaded) => this.redrawSoon(loaded === this.store.slices));
     void this.store.prefetch();
+  }
+
+  /** The body in view on all planes. */
+  fit(): void {
+    for (const view of this.views.values()) view.fit();
+  }
+
+  /** Fits those views again that have been left fitted, after something has happened to them. */
+  fitAgain(happens: () => void = () => undefined): void {
+    const fitted = [...this.views.values()].filter((view) => view.isFitted);
+    happens();
+    for (const view of fitted) view.fit();
   }
 
   stop(): void {
@@ -117,6 +133,11 @@ export class Viewer {
     return this.store.hu[(z * rows + y) * columns + x] ?? null;
   }
 
+  /** Views that have been left fitted are fitted again; others keep what they show. */
+  private resize(): void {
+    this.fitAgain(() => this.engine?.resize(true, true));
+  }
+
   private showSlice(view: PlaneView, slice: number): void {
     void view.show(slice);
     if (view.name !== "axial" || this.store.arrived[slice]) return;
@@ -131,6 +152,7 @@ export class Viewer {
     engine.enableElement(input);
     const viewport = engine.getViewport(name) as StackViewport;
     const view = new PlaneView(name, element, viewport, this.images, this.backend === BACKENDS.cpu);
+    view.toShow = this.toShow;
     view.onWindow = (window) => this.shareWindow(name, window);
     view.onRendered = () => this.onRendered(view);
     this.views.set(name, view);
