@@ -18,7 +18,7 @@ from contour.store import Store, StoreSettings, UploadLimits
 from tests import phantoms
 from tests.e2e.review_browser import CHROMIUM, CHROMIUM_WORDS, Clinic, Person, somebody
 
-PLANS = 9
+PLANS = 12
 
 
 @dataclass(frozen=True)
