@@ -92,7 +92,7 @@ def test_a_review_setting_out_of_range_is_refused_by_name(tmp_path, text, said):
 def test_the_review_page_is_held_to_the_same_rules_as_the_service(tmp_path, text, goes):
     config = load_config(write(tmp_path, text))
     if goes:
-        config.for_server()
+        config.for_review()
     else:
         with pytest.raises(ConfigError, match=r"INSECURE_REMOTE: review\.listen"):
-            config.for_server()
+            config.for_review()
