@@ -4,7 +4,7 @@ Every key with its default, but for the models' folders:
 
     listen = "127.0.0.1:50051"        # gRPC
     metrics = "127.0.0.1:9464"        # Prometheus' /metrics over HTTP; "" for none
-    data = "contour-data"             # jobs and series; written here it is relative to this file's folder, left out to the working one
+    data = "contour-data"             # jobs and series; from this file's folder, or the working one if left out
     auth = "required"                 # "off": nobody is asked who they are, and everything listens on loopback alone
     allow_insecure_remote = false     # without TLS: let it listen beyond this machine, behind what has TLS
     database_url = ""                 # "" for SQLite in the data folder
