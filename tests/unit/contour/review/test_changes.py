@@ -257,6 +257,7 @@ def test_an_unforeseen_error_says_nothing_and_is_logged(
         raise ZeroDivisionError("Mustermann^Erika")
 
     monkeypatch.setattr(bench.desk, "score", broken)
+    caplog.set_level("ERROR", logger="contour.review.answers")  # a command that ran before may have silenced all logs
     answer = bench.signed_in("dora").get(f"{review}/score")
     assert answer.status_code == 500
     assert answer.json()["reason"] == "INTERNAL"
