@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -25,9 +26,9 @@ class PasswordGate:
     """
 
     def __init__(self, most: int, per_s: float) -> None:
-        self._pairs = AttemptLimit(most, per_s)
-        self._peers = AttemptLimit(_PEER_SHARE * most, per_s)
-        self._names = AttemptLimit(_NAME_SHARE * most, per_s)
+        self._pairs = AttemptLimit(most, per_s, clock_s=time.monotonic)
+        self._peers = AttemptLimit(_PEER_SHARE * most, per_s, clock_s=time.monotonic)
+        self._names = AttemptLimit(_NAME_SHARE * most, per_s, clock_s=time.monotonic)
         self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._queue = threading.BoundedSemaphore(_AT_ONCE + _WAITING)
 

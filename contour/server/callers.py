@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
@@ -36,7 +37,9 @@ class Callers:
 
     def __init__(self, accounts: AccountStore, *, attempts: AttemptLimit | None = None) -> None:
         self._accounts = accounts
-        self._attempts = AttemptLimit(MOST_WRONG_TOKENS, WRONG_TOKENS_PER_S) if attempts is None else attempts
+        if attempts is None:
+            attempts = AttemptLimit(MOST_WRONG_TOKENS, WRONG_TOKENS_PER_S, clock_s=time.monotonic)
+        self._attempts = attempts
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
@@ -23,10 +22,10 @@ class AttemptLimit:
         most: int,
         per_s: float,
         *,
-        clock_s: Callable[[], float] = time.monotonic,
+        clock_s: Callable[[], float],
         most_keys: int = MOST_KEYS,
     ) -> None:
-        """At most `most` failures of one key within any `per_s` seconds."""
+        """At most `most` failures of one key within any `per_s` seconds; `clock_s` never goes back."""
         if most < 1 or per_s <= 0 or most_keys < 1:
             raise ValueError(f"found {most} attempts per {per_s} s, expected at least one and a time above 0")
         self._most = most

@@ -80,4 +80,4 @@ def test_what_is_over_is_forgotten_with_the_next_failure(limit, clock_s):
 @pytest.mark.parametrize(("most", "per_s"), [(0, 60.0), (3, 0.0), (3, -1.0)])
 def test_a_limit_that_limits_nothing_or_everything_is_refused(most, per_s):
     with pytest.raises(ValueError, match="expected at least one"):
-        AttemptLimit(most, per_s)
+        AttemptLimit(most, per_s, clock_s=lambda: 0.0)
